@@ -1,0 +1,197 @@
+"""YOURS: the model: fit, predict, save, load. Gradient boosting with native categories and missing values.
+
+The artefact is text (LightGBM's own format and JSON): readable, and safe to load, unlike a pickle. The same data,
+settings and seed give the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ml.signature import Columns
+
+Label = bool | int | str
+Task = Literal["classification", "regression"]
+Floats = NDArray[np.float64]
+
+MIN_LEVEL_ROWS = 10
+"""A category seen in fewer training rows than this says more about those rows than about itself: read as missing."""
+BOOSTER, FACTS = "booster.txt", "model.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How to fit; `params.yaml` holds the values under `train`."""
+
+    seed: int
+    rounds: int
+    patience: int
+    validation_share: float
+    learning_rate: float
+    num_leaves: int
+    min_rows_in_leaf: int
+    threads: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """All of the model that is not trees."""
+
+    task: Task
+    target: str
+    classes: tuple[Label, ...]
+    """The class of each index; with two, the positive one is the second. Empty for a regression."""
+    weights: tuple[float, ...]
+    """The label is the class with the largest probability / weight; with two, the second weight is the threshold."""
+    features: tuple[str, ...]
+    levels: dict[str, tuple[str, ...]]
+    """The categories of each categorical feature, in the order of their codes."""
+
+    @cached_property
+    def codes(self) -> dict[str, dict[str, float]]:
+        """The code of each category of each categorical feature."""
+        return {name: {level: float(code) for code, level in enumerate(of)} for name, of in self.levels.items()}
+
+
+@dataclass(frozen=True)
+class Model:
+    """A fitted model."""
+
+    booster: lgb.Booster
+    facts: Facts
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says about n rows."""
+
+    values: Floats
+    """n numbers: the predicted value, or the index of the predicted class."""
+    probabilities: Floats | None
+    """n x k for k classes; None for a regression."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """n rows to learn from: features as `ml/features.py` makes them, and the value or class index of each."""
+
+    features: Columns
+    target: Floats
+
+
+def fit(train: Rows, validation: Rows, facts: Facts, settings: Settings) -> tuple[Model, list[float]]:
+    """Fit on ``train``, stop by the loss on ``validation``.
+
+    Args:
+        train: What the trees learn from.
+        validation: What decides how many trees there are.
+        facts: Task, target, classes and weights; features and levels are filled in here.
+        settings: From `params.yaml`.
+
+    Returns:
+        The model, and the validation loss after each round.
+    """
+    facts = Facts(**{**asdict(facts), "features": tuple(train.features), "levels": _levels(train.features)})
+    dataset = _dataset(train, facts)
+    history: dict[str, dict[str, list[float]]] = {}
+    booster = lgb.train(
+        _parameters(facts, settings),
+        dataset,
+        num_boost_round=settings.rounds,
+        valid_sets=[_dataset(validation, facts, reference=dataset)],
+        valid_names=["validation"],
+        callbacks=[lgb.early_stopping(settings.patience, verbose=False), lgb.record_evaluation(history)],
+    )
+    (losses,) = history["validation"].values()
+    # The text drops the rounds after the best one; a model read back is the model that was saved.
+    text = booster.model_to_string(num_iteration=booster.best_iteration)
+    return Model(lgb.Booster(model_str=text), facts), losses
+
+
+def predict(model: Model, features: Columns) -> Prediction:
+    """Predict n rows; ``features`` are as `ml/features.py` makes them."""
+    raw: Floats = np.asarray(model.booster.predict(_matrix(features, model.facts), num_threads=1))
+    if model.facts.task == "regression":
+        return Prediction(raw, None)
+    probabilities = raw if raw.ndim == 2 else np.column_stack([1 - raw, raw])  # noqa: PLR2004 - rows by classes
+    return Prediction(decide(probabilities, model.facts.weights), probabilities)
+
+
+def decide(probabilities: Floats, weights: tuple[float, ...]) -> Floats:
+    """Return the index of the class with the largest probability / weight, for each of n rows."""
+    best: Floats = np.argmax(probabilities / np.asarray(weights), axis=1).astype(np.float64)
+    return best
+
+
+def save(model: Model, folder: Path) -> None:
+    """Write the model into ``folder`` as text."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / BOOSTER).write_text(model.booster.model_to_string(), encoding="utf-8")
+    (folder / FACTS).write_text(json.dumps(asdict(model.facts), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def load(folder: Path) -> Model:
+    """Read the model that `save` wrote."""
+    found = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+    lists = {key: tuple(found[key]) for key in ("classes", "weights", "features")}
+    levels = {name: tuple(of_feature) for name, of_feature in found["levels"].items()}
+    booster = lgb.Booster(model_str=(folder / BOOSTER).read_text(encoding="utf-8"))
+    return Model(booster, Facts(task=found["task"], target=found["target"], levels=levels, **lists))
+
+
+def _parameters(facts: Facts, settings: Settings) -> dict[str, object]:
+    objective: dict[str, object] = {"objective": "regression", "metric": "rmse"}
+    if facts.task == "classification":
+        objective = {"objective": "binary", "metric": "binary_logloss"}
+        if len(facts.classes) > 2:  # noqa: PLR2004 - two classes are binary
+            objective = {"objective": "multiclass", "metric": "multi_logloss", "num_class": len(facts.classes)}
+    return objective | {
+        "learning_rate": settings.learning_rate,
+        "num_leaves": settings.num_leaves,
+        "min_data_in_leaf": settings.min_rows_in_leaf,
+        "num_threads": settings.threads,
+        "seed": settings.seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbosity": -1,
+    }
+
+
+def _levels(features: Columns) -> dict[str, tuple[str, ...]]:
+    found = {}
+    for name, values in features.items():
+        if values.dtype == object:
+            known, counts = np.unique([str(value) for value in values if value is not None], return_counts=True)
+            found[name] = tuple(known[counts >= MIN_LEVEL_ROWS].tolist())
+    return found
+
+
+def _dataset(rows: Rows, facts: Facts, reference: lgb.Dataset | None = None) -> lgb.Dataset:
+    # Names go by position: LightGBM refuses some characters that a column name may hold.
+    names = [f"f{index}" for index in range(len(facts.features))]
+    categorical = [name for name, feature in zip(names, facts.features, strict=True) if feature in facts.levels]
+    matrix = _matrix(rows.features, facts)
+    return lgb.Dataset(matrix, rows.target, feature_name=names, categorical_feature=categorical, reference=reference)
+
+
+def _matrix(features: Columns, facts: Facts) -> Floats:
+    """Stack the features to n x f numbers: categories become their codes, unknown ones are missing."""
+    matrix = np.empty((len(next(iter(features.values()))), len(facts.features)))
+    for index, name in enumerate(facts.features):
+        values = features[name]
+        codes = facts.codes.get(name)
+        if codes is not None:
+            matrix[:, index] = [codes.get(value, np.nan) for value in values]
+        else:
+            matrix[:, index] = values
+    return matrix

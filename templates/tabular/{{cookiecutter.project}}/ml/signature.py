@@ -1,0 +1,65 @@
+"""The signature: what one row of input looks like, as it travels with the model.
+
+Training derives it from the data contract (`ml/schema.py`) and saves it beside the model, so that the server refuses
+and accepts what the contract does without the contract's libraries in its environment.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+Kind = Literal["numeric", "categorical", "boolean", "timestamp"]
+Columns = dict[str, NDArray[np.generic]]
+"""Rows by column, all of one length. numeric and boolean: float64, NaN is null. categorical: object, str or None.
+timestamp: datetime64[us] in UTC, NaT is null."""
+
+FILE = "signature.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input:
+    """One column that a request carries."""
+
+    name: str
+    kind: Kind
+    whole: bool = False
+    """Only whole numbers are allowed (a numeric column of integers)."""
+    nullable: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+
+    def empty(self, rows: int) -> NDArray[np.generic]:
+        """Return ``rows`` nulls of this column's kind."""
+        if self.kind == "timestamp":
+            return np.full(rows, np.datetime64("NaT", "us"))
+        if self.kind == "categorical":
+            return np.full(rows, None, dtype=object)
+        return np.full(rows, np.nan)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signature:
+    """What a request may carry: the inputs, and known columns that are ignored (target, entity, identifiers)."""
+
+    inputs: tuple[Input, ...]
+    ignored: tuple[str, ...] = ()
+
+    def save(self, folder: Path) -> None:
+        """Write `signature.json` into ``folder``."""
+        (folder / FILE).write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Signature:
+        """Read `signature.json` from ``folder``."""
+        document: Mapping[str, list[dict[str, object]]] = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        inputs = tuple(Input(**entry) for entry in document["inputs"])  # type: ignore[arg-type]
+        return cls(inputs=inputs, ignored=tuple(map(str, document["ignored"])))
