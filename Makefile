@@ -12,7 +12,7 @@ help: ## list the goals
 
 setup: $(STAMP) ## make .venv from the lock; nothing to do the second time
 
-$(STAMP): requirements/uv.txt requirements/dev.txt pyproject.toml
+$(STAMP): requirements/uv.txt requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "error: this Python is too old" >&2; \
 	  echo "  because: $$($(PYTHON) --version 2>&1); Loopwright needs 3.11 or newer" >&2; \
@@ -26,3 +26,15 @@ $(STAMP): requirements/uv.txt requirements/dev.txt pyproject.toml
 
 lock: ## resolve the locks again, with hashes and without download addresses
 	@UV="$(BIN)/uv" requirements/lock
+
+demo: setup ## the main job: a repository from nothing to a served champion, under demo/
+	@$(BIN)/python tools/demo.py
+
+test: setup ## all tests
+	@$(BIN)/python -m pytest
+
+check: setup ## lint, types, import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports

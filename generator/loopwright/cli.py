@@ -1,0 +1,173 @@
+"""The command line: parse, call one function, report. What a command needs is imported when it runs."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from loopwright import __version__
+from loopwright.errors import UsageError
+from loopwright.report import Report
+
+__all__ = ["cli", "main", "run"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_WHEN = {"auto": None, "always": True, "never": False}
+
+
+def main() -> None:
+    """Run the command line as a process: what ends it from outside is an interruption, so that work is undone."""
+    report = Report()
+
+    def interrupt(*_: object) -> None:
+        report.interrupted = True
+        raise KeyboardInterrupt
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number and signal.getsignal(number) is not signal.SIG_IGN:  # nohup, or a job in the background
+            signal.signal(number, interrupt)
+    sys.exit(run(sys.argv[1:], report))
+
+
+def run(args: Sequence[str], report: Report | None = None) -> int:
+    """Run the command line and return the exit code; every error is told, none is raised."""
+    report = report or Report()
+    report.as_json, report.color = "--json" in args, _color_of_environment()
+    try:
+        code = cli.main(args=list(args), prog_name="loopwright", standalone_mode=False, obj=report)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the one place where nothing may pass
+        return report.failed(error)
+    return code if isinstance(code, int) else 0
+
+
+def _color_of_environment() -> bool | None:
+    if os.environ.get("NO_COLOR"):
+        return False
+    return True if os.environ.get("FORCE_COLOR") else None
+
+
+def _set_color(context: click.Context, _: click.Parameter, value: str | None) -> None:
+    if value:
+        context.find_object(Report).color = _WHEN[value] if value != "auto" else _color_of_environment()  # type: ignore[union-attr]
+
+
+def _set_debug(context: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click calls it so
+    if value:
+        context.find_object(Report).debug = True  # type: ignore[union-attr]
+
+
+def common(function: _F) -> _F:
+    """Add the options that every command has."""
+    color = click.option(
+        "--color",
+        type=click.Choice(list(_WHEN)),
+        expose_value=False,
+        callback=_set_color,
+        help="Colour the output (auto: on a terminal; NO_COLOR and FORCE_COLOR count).",
+    )
+    debug = click.option("--debug", is_flag=True, expose_value=False, callback=_set_debug, help="Show tracebacks.")
+    return color(debug(function))
+
+
+class _Commands(click.Group):
+    """A group that knows the nearest name of a mistyped command."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            near = difflib.get_close_matches(name, self.list_commands(ctx), n=1)
+            raise UsageError(
+                f"there is no command {name!r}",
+                because=f"the commands are {', '.join(self.list_commands(ctx))}",
+                attempt=f"loopwright {near[0] if near else '--help'}",
+            )
+        return super().resolve_command(ctx, args)
+
+
+class _Asking(click.Command):
+    """A command whose flags are a view of the questions, made only when this command is used."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        from loopwright.answers import QUESTIONS  # noqa: PLC0415 - pydantic costs too much for `loopwright --help`
+
+        flags: list[click.Parameter] = [
+            click.Option([question.flag, name], metavar=question.metavar, help=question.help)
+            for name, question in QUESTIONS.items()
+            if question.flag
+        ]
+        argument, *options = super().get_params(ctx)
+        return [argument, *flags, *options]
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="loopwright")
+@common
+def cli() -> None:
+    """Generate ML repositories whose retraining loop is already closed."""
+
+
+@cli.command(cls=_Asking)
+@click.argument("path", required=False)
+@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Any answer by its name; repeatable.")
+@click.option("--answers", metavar="FILE", type=Path, help="YAML file of answers, or a repository's .loopwright.yml.")
+@click.option("--no-input", is_flag=True, help="Never ask; automatic without a terminal.")
+@click.option("--no-git", is_flag=True, help="Make no git repository.")
+@click.option("--dry-run", is_flag=True, help="List what would be written, and write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Report as JSON, alone on stdout.")
+@common
+@click.pass_obj
+def new(  # noqa: PLR0913 - one parameter per option
+    report: Report,
+    /,
+    path: str | None,
+    *,
+    settings: tuple[str, ...],
+    answers: Path | None,
+    no_input: bool,
+    no_git: bool,
+    dry_run: bool,
+    as_json: bool,
+    **flags: str | None,
+) -> None:
+    """Make a repository from a data file, or from simulated data.
+
+    PATH is new or empty; without it the repository goes to a folder named like the project. On a terminal, questions
+    that no option answers are asked. An answer counts in this order: flags, --set, --answers, prompt, default.
+    """
+    from loopwright.answers import resolve  # noqa: PLC0415 - see the head of the module
+    from loopwright.new import create  # noqa: PLC0415
+    from loopwright.repository.apply import refuse_taken  # noqa: PLC0415
+
+    report.as_json = as_json
+    folder = Path(os.path.abspath(path)) if path is not None else None  # noqa: PTH100 - resolve() would follow links
+    if folder:
+        refuse_taken(folder)  # before anything is asked
+    ask = None if no_input or not sys.stdin.isatty() else report.ask
+    resolved = resolve(folder, flags=flags, settings=settings, file=answers, ask=ask)
+    target = folder or Path.cwd() / resolved.project
+    report.created(create(resolved, target, git=not no_git, dry_run=dry_run, step=report.step))
+
+
+@cli.command()
+@click.argument("shell", type=click.Choice(["bash", "fish", "zsh"]))
+@common
+def completion(shell: str) -> None:
+    """Print the completion script of a shell.
+
+    For bash: eval "$(loopwright completion bash)"
+    """
+    from click.shell_completion import get_completion_class  # noqa: PLC0415 - see the head of the module
+
+    kind = get_completion_class(shell)
+    if kind:
+        click.echo(kind(cli, {}, "loopwright", "_LOOPWRIGHT_COMPLETE").source())

@@ -1,0 +1,124 @@
+"""What a person or a program gets to see: the only module that prints, and that asks.
+
+JSON goes to stdout, alone. Everything for people goes to stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from loopwright.errors import LoopwrightError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from loopwright.new import Created
+
+__all__ = ["INTERRUPTED", "Report"]
+
+INTERRUPTED = 130
+
+
+@dataclass(kw_only=True)
+class Report:
+    """How this run reports; the command line sets the fields."""
+
+    as_json: bool = False
+    color: bool | None = None
+    """None: coloured where the stream is a terminal."""
+    debug: bool = False
+    interrupted: bool = False
+    """A signal came. DuckDB, for one, makes another exception of it."""
+
+    @contextmanager
+    def step(self, text: str) -> Iterator[None]:
+        """Show on a terminal that ``text`` is under way, and for how long."""
+        if not sys.stderr.isatty():
+            yield
+            return
+        from rich.console import Console  # noqa: PLC0415 - costs a tenth of a second, and is for terminals only
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+        console = Console(stderr=True, no_color=self.color is False)
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        with Progress(*columns, console=console, transient=True) as progress:
+            progress.add_task(text, total=None)
+            yield
+
+    def ask(self, text: str, default: str | None, check: Callable[[str], str | None]) -> str:
+        """Ask on stderr until ``check`` finds nothing wrong with the answer."""
+
+        def checked(answer: str) -> str:
+            if problem := check(answer):
+                raise click.BadParameter(problem)
+            return answer
+
+        return str(click.prompt(text, default=default, value_proc=checked, show_default=bool(default), err=True))
+
+    def created(self, result: Created) -> None:
+        """Tell what was made, or would be."""
+        for action in result.actions:
+            self._say(click.style(f"{action.status:>8}", fg="green") + f"  {action.path}")
+        for notice in result.notices:
+            self._say(click.style(" warning", fg="yellow") + f"  {notice.message}")
+        verb = "would be made" if result.dry_run else "is ready"
+        self._say(f"\n{result.target} {verb}: {len(result.actions)} files")
+        if not result.dry_run:
+            self._say("next:\n" + "\n".join(f"  {line}" for line in result.next))
+        self._say(f"the same again:\n  {result.command}")
+        if self.as_json:
+            self._json(_document(result))
+
+    def failed(self, error: BaseException) -> int:
+        """Tell what went wrong and return the exit code."""
+        if self.debug:
+            self._say("".join(traceback.format_exception(error)).rstrip())
+        what, because, attempt, code = _explained(KeyboardInterrupt() if self.interrupted else error)
+        lines = [what, *(f"  {word}: {text}" for word, text in (("because", because), ("try", attempt)) if text)]
+        self._say(click.style("error:", fg="red") + " " + "\n".join(lines))
+        if self.as_json:
+            self._json({"error": {"what": what, "because": because, "try": attempt}})
+        return code
+
+    def _say(self, text: str) -> None:
+        click.echo(text, err=True, color=self.color)
+
+    def _json(self, document: dict[str, Any]) -> None:
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False), color=False)
+
+
+def _document(result: Created) -> dict[str, Any]:
+    return {
+        "target": str(result.target),
+        "dry_run": result.dry_run,
+        "answers": result.answers.model_dump(mode="json"),
+        "files": [{"path": str(action.path), "status": action.status} for action in result.actions],
+        "warnings": [{"code": n.code, "columns": list(n.columns), "message": n.message} for n in result.notices],
+        "next": list(result.next),
+        "command": result.command,
+    }
+
+
+def _explained(error: BaseException) -> tuple[str, str, str, int]:
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        return "interrupted", "a signal or Ctrl-C asked for it", "nothing was left behind: run it again", INTERRUPTED
+    if isinstance(error, LoopwrightError):
+        return error.what, error.because, error.attempt, error.exit_code
+    if isinstance(error, click.UsageError):
+        path = error.ctx.command_path if error.ctx else "loopwright"
+        return error.format_message(), "", f"{path} --help", error.exit_code
+    if isinstance(error, click.ClickException):
+        return error.format_message(), "", "", error.exit_code
+    return (
+        "this should not have happened",
+        f"{type(error).__name__}: {error}",
+        "the same command with --debug, and report what it prints: it is a fault of loopwright",
+        1,
+    )
