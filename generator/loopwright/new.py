@@ -105,6 +105,7 @@ def _data(answers: Answers, staged: Stage, step: Step) -> tuple[Data, Inference]
         golden=golden_file,
         source=source,
         source_sha256=ingested.sha256,
+        renamed=ingested.renamed,
         loop_yaml=loop_yaml(inference, project=answers.project, golden=golden),
         schema_py=schema_py(inference, source=source),
     ), inference

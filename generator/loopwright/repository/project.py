@@ -45,6 +45,8 @@ class Data:
     source: str
     """What the history was made from, in words or as a file name."""
     source_sha256: str
+    renamed: Mapping[str, str]
+    """The source's column names that had to change, and what they are now."""
     loop_yaml: str
     schema_py: str
 
@@ -107,7 +109,7 @@ def _saved(template: Template, answers: Answers, data: Data, actions: Iterable[A
         "template": template.name,
         "loopwright": __version__,
         "answers": saved(answers),
-        "data": {"source": data.source, "sha256": data.source_sha256},
+        "data": {"source": data.source, "sha256": data.source_sha256, "renamed": dict(data.renamed)},
         "files": {
             str(action.path): _sha256(action.content) for action in sorted(actions, key=lambda action: action.path)
         },

@@ -50,9 +50,14 @@ class _Limit(_Part):
             raise ValueError("give either minimum or maximum")
         return self
 
+    @property
+    def limit(self) -> float:
+        """The minimum or the maximum, whichever is given."""
+        return self.minimum if self.minimum is not None else self.maximum or 0.0
+
     def holds(self, value: float) -> bool:
         """Tell whether ``value`` is on the right side of the limit; NaN never is."""
-        return value >= self.minimum if self.minimum is not None else value <= (self.maximum or 0.0)
+        return value >= self.limit if self.minimum is not None else value <= self.limit
 
 
 class Metric(_Limit):
@@ -77,7 +82,8 @@ class Bias(_Part):
     slices: tuple[str, ...]
     """Columns whose values make the slices."""
     max_gap: Share
-    """Classification: the metric's distance from that of all rows. Regression: |mean error| / mean |target|."""
+    """How much worse than all rows a slice may be: in the metric, or for a regression in the mean error as a share of
+    the mean |target|."""
     min_rows: Annotated[int, Field(ge=1)] = 100
     """Smaller slices are listed, not judged."""
 

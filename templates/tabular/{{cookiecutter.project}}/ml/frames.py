@@ -62,6 +62,14 @@ def columns(frame: pl.DataFrame, signature: Signature) -> Columns:
     return {entry.name: _values(frame[entry.name], entry.kind) for entry in signature.inputs}
 
 
+def records(frame: pl.DataFrame, signature: Signature) -> list[dict[str, Any]]:
+    """Return the rows of ``frame`` as the JSON objects that a request carries."""
+    names = [entry.name for entry in signature.inputs]
+    times = [entry.name for entry in signature.inputs if entry.kind == "timestamp"]
+    text = frame.select(names).with_columns(pl.col(times).dt.to_string("iso:strict"))
+    return text.to_dicts()
+
+
 def _values(series: pl.Series, kind: Kind) -> NDArray[np.generic]:
     if kind == "timestamp":
         return series.cast(pl.Datetime("us")).to_numpy()

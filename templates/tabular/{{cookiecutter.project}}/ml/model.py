@@ -7,7 +7,7 @@ settings and seed give the same bytes.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -36,7 +36,6 @@ class Settings:
     seed: int
     rounds: int
     patience: int
-    validation_share: float
     learning_rate: float
     num_leaves: int
     min_rows_in_leaf: int
@@ -53,8 +52,8 @@ class Facts:
     """The class of each index; with two, the positive one is the second. Empty for a regression."""
     weights: tuple[float, ...]
     """The label is the class with the largest probability / weight; with two, the second weight is the threshold."""
-    features: tuple[str, ...]
-    levels: dict[str, tuple[str, ...]]
+    features: tuple[str, ...] = ()
+    levels: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """The categories of each categorical feature, in the order of their codes."""
 
     @cached_property
@@ -89,19 +88,13 @@ class Rows:
     target: Floats
 
 
-def fit(train: Rows, validation: Rows, facts: Facts, settings: Settings) -> tuple[Model, list[float]]:
-    """Fit on ``train``, stop by the loss on ``validation``.
-
-    Args:
-        train: What the trees learn from.
-        validation: What decides how many trees there are.
-        facts: Task, target, classes and weights; features and levels are filled in here.
-        settings: From `params.yaml`.
+def tune(train: Rows, validation: Rows, facts: Facts, settings: Settings) -> tuple[Model, list[float]]:
+    """Find how many trees to grow: as many as lower the loss on ``validation``.
 
     Returns:
-        The model, and the validation loss after each round.
+        The model of the best round, and the validation loss after each round.
     """
-    facts = Facts(**{**asdict(facts), "features": tuple(train.features), "levels": _levels(train.features)})
+    facts = _seen(train, facts)
     dataset = _dataset(train, facts)
     history: dict[str, dict[str, list[float]]] = {}
     booster = lgb.train(
@@ -113,9 +106,13 @@ def fit(train: Rows, validation: Rows, facts: Facts, settings: Settings) -> tupl
         callbacks=[lgb.early_stopping(settings.patience, verbose=False), lgb.record_evaluation(history)],
     )
     (losses,) = history["validation"].values()
-    # The text drops the rounds after the best one; a model read back is the model that was saved.
-    text = booster.model_to_string(num_iteration=booster.best_iteration)
-    return Model(lgb.Booster(model_str=text), facts), losses
+    return Model(_reread(booster, booster.best_iteration), facts), losses
+
+
+def fit(train: Rows, facts: Facts, settings: Settings, *, rounds: int) -> Model:
+    """Fit ``rounds`` trees (of each class) on ``train``; ``facts`` name task, target, classes and weights."""
+    facts = _seen(train, facts)
+    return Model(_reread(lgb.train(_parameters(facts, settings), _dataset(train, facts), rounds), rounds), facts)
 
 
 def predict(model: Model, features: Columns) -> Prediction:
@@ -165,6 +162,16 @@ def _parameters(facts: Facts, settings: Settings) -> dict[str, object]:
         "force_row_wise": True,
         "verbosity": -1,
     }
+
+
+def _seen(rows: Rows, facts: Facts) -> Facts:
+    """Fill in the features and the categories that ``rows`` have."""
+    return replace(facts, features=tuple(rows.features), levels=_levels(rows.features))
+
+
+def _reread(booster: lgb.Booster, rounds: int) -> lgb.Booster:
+    """Return the model as it will be read back: the text of its first ``rounds`` rounds and nothing else."""
+    return lgb.Booster(model_str=booster.model_to_string(num_iteration=rounds))
 
 
 def _levels(features: Columns) -> dict[str, tuple[str, ...]]:

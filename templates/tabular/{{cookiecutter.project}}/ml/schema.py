@@ -15,6 +15,7 @@ from ml.checks import levels
 SCHEMA = DataFrameSchema(
     {
         "session_at": Column(pl.Datetime("us"), metadata={"kind": "timestamp"}),
+        # The entity: a model should not learn single ones by heart.
         "customer_id": Column(pl.String, metadata={"kind": "ignored"}),
         "country": Column(pl.String, levels("AT", "DE", "FR", "GB"), metadata={"kind": "categorical"}),
         "device": Column(pl.String, levels("desktop", "mobile", "tablet"), metadata={"kind": "categorical"}),
@@ -24,7 +25,7 @@ SCHEMA = DataFrameSchema(
         "minutes_on_site": Column(pl.Float64, Check.in_range(0, 1000), metadata={"kind": "numeric"}),
         "basket_value": Column(pl.Float64, Check.in_range(0, 10000), nullable=True, metadata={"kind": "numeric"}),
         "discount_percent": Column(pl.Int64, Check.in_range(0, 500), metadata={"kind": "numeric"}),
-        "days_since_purchase": Column(pl.Float64, Check.in_range(0, 5000), nullable=True, metadata={"kind": "numeric"}),
+        "days_since_purchase": Column(pl.Float64, Check.in_range(0, 4000), nullable=True, metadata={"kind": "numeric"}),
         "purchased": Column(pl.Boolean, nullable=True, metadata={"kind": "boolean"}),
     },
     unique=["customer_id", "session_at"],

@@ -1,0 +1,78 @@
+"""How a run is made: `params.yaml` as frozen, validated types."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from ml.errors import LoopError
+from ml.model import Settings
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class ParamsError(LoopError):
+    """`params.yaml` cannot be used."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Prepare(_Part):
+    """Which rows a run sees."""
+
+    as_of: datetime | None
+    window_days: Annotated[float, Field(gt=0)] | None
+    test_share: Share
+    entity_share: Share
+
+    @field_validator("as_of")
+    @classmethod
+    def _utc(cls, moment: datetime | None) -> datetime | None:
+        """Bring a time with a zone to UTC; the data holds UTC without one."""
+        return moment.astimezone(UTC).replace(tzinfo=None) if moment is not None and moment.tzinfo else moment
+
+
+class Train(_Part):
+    """How the model is fitted."""
+
+    seed: int
+    rounds: Count
+    patience: Count
+    validation_share: Share
+    learning_rate: Annotated[float, Field(gt=0)]
+    num_leaves: Annotated[int, Field(ge=2)]
+    min_rows_in_leaf: Count
+    threads: Count
+
+    def settings(self) -> Settings:
+        """Return what `ml/model.py` needs of these."""
+        return Settings(**self.model_dump(exclude={"validation_share"}))
+
+
+class Params(_Part):
+    """The whole of `params.yaml`."""
+
+    prepare: Prepare
+    train: Train
+
+
+def load(path: Path | str = "params.yaml") -> Params:
+    """Read and validate the parameters.
+
+    Raises:
+        ParamsError: The file is missing, is no YAML, or holds a value that cannot be meant.
+    """
+    try:
+        return Params.model_validate(yaml.safe_load(Path(path).read_text(encoding="utf-8")))
+    except (OSError, yaml.YAMLError) as error:
+        raise ParamsError(f"{path} cannot be read", because=" ".join(str(error).split()), attempt="mend it") from error
+    except ValidationError as error:
+        reasons = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ParamsError(f"{path} cannot be used", because=reasons, attempt="mend these values") from error

@@ -1,0 +1,22 @@
+"""Where things lie in the repository; `dvc.yaml` names the same files."""
+
+from pathlib import Path
+
+HISTORY = Path("data/history.parquet")
+TRAIN = Path("data/prepared/train.parquet")
+TEST = Path("data/prepared/test.parquet")
+MODEL = Path("model")
+
+REPORTS = Path("reports")
+PREPARED = REPORTS / "prepare.json"
+TRAINED = REPORTS / "train.json"
+METRICS = REPORTS / "metrics.json"
+PLOTS = REPORTS / "plots"
+GATES = REPORTS / "gates.json"
+GATES_TABLE = REPORTS / "gates.md"
+RUN = REPORTS / "run.json"
+REGISTERED = REPORTS / "registered.json"
+
+SERVING = Path(".serving/model")
+CHAMPION = Path(".serving/champion")
+LOCK = Path("requirements/train.txt")

@@ -1,0 +1,148 @@
+"""The values of a request: what each kind of column may hold, and how it reads it.
+
+numeric      a finite number within its range; where only whole numbers are allowed, 3.0 is 3 and 3.5 is refused
+boolean      true, false, 0 or 1
+categorical  text of at most 1,024 characters; whole numbers and booleans are read as their text ("3", "true"). A
+             category that the model has never seen is no error here: it is read as missing, and counted
+timestamp    ISO 8601 text; with a zone it is converted to UTC, without one it is UTC. No epoch numbers: nothing tells
+             seconds from milliseconds
+null         where the data contract allows it
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from ml.signature import Input, Kind
+
+    Reader = Callable[[Any], Any]
+    """Turns one value into what the column holds, or raises ValueError with the reason."""
+
+MAX_TEXT = 1024
+"""The longest category, in characters."""
+SHOWN = 40
+"""So much of a refused text is shown in the answer, in characters."""
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+BOOLEANS = {"true": True, "false": False, "0": False, "1": True}
+DTYPES: dict[Kind, np.dtype[Any]] = {
+    "numeric": np.dtype("f8"),
+    "boolean": np.dtype("f8"),
+    "categorical": np.dtype("O"),
+    "timestamp": np.dtype("M8[us]"),
+}
+
+
+def reader(entry: Input) -> Reader:
+    """Return what reads a value that is not null into the column of ``entry``."""
+    if entry.kind == "boolean":
+        return _boolean
+    if entry.kind == "categorical":
+        return _category
+    if entry.kind == "timestamp":
+        return _timestamp
+    minimum, maximum = limits(entry)
+    return partial(_number, minimum=minimum, maximum=maximum, whole=entry.whole)
+
+
+def limits(entry: Input) -> tuple[float, float]:
+    """Return the smallest and the largest number allowed; without a range, those of its 64 bits."""
+    low, high = (-(2**63), 2**63 - 1) if entry.whole else (-sys.float_info.max, sys.float_info.max)
+    return low if entry.minimum is None else entry.minimum, high if entry.maximum is None else entry.maximum
+
+
+def column(entry: Input, read: Reader, values: Sequence[Any]) -> NDArray[np.generic]:
+    """Read the values of one column.
+
+    Raises:
+        ValueError: A value is refused; `reasons` tells which.
+    """
+    if entry.nullable:
+        return np.array([None if value is None else read(value) for value in values], dtype=DTYPES[entry.kind])
+    return np.array([read(value) for value in values], dtype=DTYPES[entry.kind])
+
+
+def reasons(entry: Input, read: Reader, values: Sequence[Any]) -> Iterator[tuple[int, str]]:
+    """Yield the row and the reason of each value that is refused."""
+    for row, value in enumerate(values):
+        if value is not None:
+            try:
+                read(value)
+            except ValueError as error:
+                yield row, str(error)
+        elif not entry.nullable:
+            yield row, "the value is missing"
+
+
+def cell(kind: Kind, text: str) -> object:
+    """Turn a CSV cell into the value that JSON would have; a cell that cannot be one stays text."""
+    if not text:
+        return None
+    if kind == "numeric" and NUMBER.fullmatch(text):
+        return float(text)
+    if kind == "boolean":
+        return BOOLEANS.get(text.lower(), text)
+    return text
+
+
+def level(value: bool | int | str) -> str:  # noqa: FBT001 - a category may be a boolean
+    """Return a category as text, as `ml/frames.py` casts it."""
+    return ("false", "true")[value] if isinstance(value, bool) else str(value)
+
+
+def shown(value: object) -> str:
+    """Return ``value`` as an answer may show it: JSON, and short."""
+    if isinstance(value, str):
+        return repr(value if len(value) <= SHOWN else value[:SHOWN] + "...")
+    if isinstance(value, dict | list):
+        return "a list" if isinstance(value, list) else "an object"
+    return "null" if value is None else level(value)  # type: ignore[arg-type]
+
+
+def _number(value: object, *, minimum: float, maximum: float, whole: bool) -> float:
+    # By type and not isinstance: True is an int to Python, not to a data contract.
+    if type(value) is not float and type(value) is not int:
+        raise ValueError(f"{shown(value)} is not a number")
+    if value < minimum:
+        raise ValueError(f"{value} is less than {minimum:.15g}")
+    if value > maximum:
+        raise ValueError(f"{value} is more than {maximum:.15g}")
+    if whole and value % 1:
+        raise ValueError(f"{value} is not a whole number")
+    return value
+
+
+def _boolean(value: object) -> float:
+    if value not in (0, 1) or isinstance(value, str):
+        raise ValueError(f"{shown(value)} is not true or false")
+    return float(value)
+
+
+def _category(value: object) -> str:
+    if type(value) is float and value.is_integer():
+        value = int(value)
+    if not isinstance(value, str | int):
+        # Here and below a ValueError even for a type: to the sender it is a value that does not fit.
+        raise ValueError(f"{shown(value)} is not a category: text, a whole number or a boolean")  # noqa: TRY004
+    text = level(value)
+    if len(text) > MAX_TEXT:
+        raise ValueError(f"{shown(value)} is longer than {MAX_TEXT} characters")
+    return text
+
+
+def _timestamp(value: object) -> datetime:
+    try:
+        found = datetime.fromisoformat(value)  # type: ignore[arg-type]
+        return found if found.tzinfo is None else found.astimezone(UTC).replace(tzinfo=None)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"{shown(value)} is not an ISO 8601 time") from None

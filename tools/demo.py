@@ -1,0 +1,79 @@
+"""`make demo`: from nothing to a served champion, in one go.
+
+Renders a repository from the simulator, runs its own checks and its pipeline, starts its server and asks it, and says
+at the end what came out. Answers for `loopwright new` may follow behind --, for instance a data file of yours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from rich.console import Console
+from rich.table import Table
+
+from lap import LapError, Repository, ask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+CONSOLE = Console(stderr=True, highlight=False)
+
+
+def main() -> int:
+    """Run the demo and return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("demo/shop"), help="where the repository goes")
+    parser.add_argument("new", nargs="*", help="answers for `loopwright new`, behind --")
+    arguments = parser.parse_args()
+    shutil.rmtree(arguments.folder, ignore_errors=True)
+    arguments.folder.parent.mkdir(parents=True, exist_ok=True)
+    repository = Repository(folder=arguments.folder.resolve())
+    command = [sys.executable, "-m", "loopwright", "new", str(arguments.folder), "--no-input", *arguments.new]
+    try:
+        step("render a repository", lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))
+        step("install its locked environment", lambda: repository.make("setup"))
+        step("its own checks: lint, types, tests", lambda: repository.make("check"))
+        step("its pipeline: prepare, train, evaluate, gates, register", lambda: repository.make("run"))
+        with step("start its server", repository.served) as address:
+            rows = repository.rows(3)
+            answer = step("ask it", lambda: ask(address, rows))
+    except (LapError, subprocess.CalledProcessError) as error:
+        CONSOLE.print(f"[red]error:[/red] {error}", markup=True)
+        return 1
+    tell(repository, answer)
+    return 0
+
+
+def step(what: str, work: Callable[[], T]) -> T:
+    """Do one step, with a clock beside its name."""
+    start = time.monotonic()
+    with CONSOLE.status(what):
+        done = work()
+    CONSOLE.print(f"[green]done[/green] {what} ({time.monotonic() - start:.0f} s)")
+    return done
+
+
+def tell(repository: Repository, answer: dict[str, object]) -> None:
+    """Print what came out."""
+    metrics, gates, registered = (repository.report(f"{name}.json") for name in ("metrics", "gates", "registered"))
+    table = Table(
+        "gate", "verdict", "what it saw", title=f"{registered['name']}: version {registered['version']} is the champion"
+    )
+    for gate in gates["gates"]:
+        table.add_row(gate["gate"], "pass" if gate["passed"] else "FAIL", gate["note"])
+    CONSOLE.print(table)
+    CONSOLE.print("metrics   " + ", ".join(f"{name} {value:.3f}" for name, value in metrics["metrics"].items()))
+    CONSOLE.print("baselines " + ", ".join(f"{name} {value:.3f}" for name, value in metrics["baselines"].items()))
+    CONSOLE.print(f"served    {answer}")
+    CONSOLE.print(f"look      cd {repository.folder.relative_to(Path.cwd())} && make serve, or make ui")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
