@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 def signature(schema: DataFrameSchema, contract: Contract) -> Signature:
     """Derive what a request may carry from the data contract.
 
-    The time column is an input that may be missing: a request is about now unless it says otherwise.
+    The time column is an input that may be missing: a request is about now unless it says otherwise. Of the checks,
+    the ranges of numbers become part of the signature; the others hold at the first stage and in CI.
     """
     apart = {contract.target, contract.entity}
     inputs, ignored = [], []
@@ -27,7 +29,7 @@ def signature(schema: DataFrameSchema, contract: Contract) -> Signature:
         if kind(column) == "ignored" or name in apart:
             ignored.append(name)
         else:
-            inputs.append(_input(name, column, optional=name == contract.time_column))
+            inputs.append(_input(name, column, now=name == contract.time_column))
     return Signature(inputs=tuple(inputs), ignored=tuple(ignored))
 
 
@@ -36,19 +38,41 @@ def kind(column: Column) -> str:
     return str((column.metadata or {})["kind"])
 
 
-def _input(name: str, column: Column, *, optional: bool) -> Input:
+def _input(name: str, column: Column, *, now: bool) -> Input:
     of_kind: Kind = kind(column)  # type: ignore[assignment]
-    bounds = [check.statistics for check in column.checks]
-    lower = [bound["min_value"] for bound in bounds if "min_value" in bound]
-    upper = [bound["max_value"] for bound in bounds if "max_value" in bound]
+    whole = of_kind == "numeric" and pl_type(column).is_integer()
+    lower, upper = _bounds(column, whole=whole) if of_kind == "numeric" else ([], [])
     return Input(
         name=name,
         kind=of_kind,
-        whole=of_kind == "numeric" and pl_type(column).is_integer(),
-        nullable=bool(column.nullable) or optional,
-        minimum=max(map(float, lower), default=None),
-        maximum=min(map(float, upper), default=None),
+        whole=whole,
+        nullable=bool(column.nullable) or now,
+        now=now,
+        minimum=max(lower, default=None),
+        maximum=min(upper, default=None),
     )
+
+
+def _bounds(column: Column, *, whole: bool) -> tuple[list[float], list[float]]:
+    """Return the smallest and the largest numbers that each check of a column, and its type, let pass."""
+    lower, upper = [], []
+    for check in column.checks:
+        found = check.statistics
+        if "min_value" in found:
+            open_end = check.name == "greater_than" or not found.get("include_min", True)
+            lower.append(_inside(found["min_value"], math.inf, whole=whole) if open_end else float(found["min_value"]))
+        if "max_value" in found:
+            open_end = check.name == "less_than" or not found.get("include_max", True)
+            upper.append(_inside(found["max_value"], -math.inf, whole=whole) if open_end else float(found["max_value"]))
+    if whole and pl_type(column) not in {pl.Int64, pl.UInt64}:
+        limits = np.iinfo(str(pl_type(column)).lower())
+        lower, upper = [*lower, float(limits.min)], [*upper, float(limits.max)]
+    return lower, upper
+
+
+def _inside(bound: float, towards: float, *, whole: bool) -> float:
+    """Return the first number inside a bound that is itself outside."""
+    return float(bound + math.copysign(1, towards)) if whole else math.nextafter(bound, towards)
 
 
 def pl_type(column: Column) -> pl.DataType:

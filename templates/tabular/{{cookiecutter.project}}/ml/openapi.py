@@ -164,6 +164,8 @@ def _value(entry: Input) -> Document:
         "categorical": {"type": ["string", "integer", "boolean"], "maxLength": MAX_TEXT},
         "timestamp": {"type": "string", "format": "date-time"},
     }
+    if entry.now:
+        kinds["timestamp"]["description"] = "The time of the request, unless it is given."
     schema = kinds[entry.kind]
     return {"anyOf": [schema, {"type": "null"}]} if entry.nullable else schema
 

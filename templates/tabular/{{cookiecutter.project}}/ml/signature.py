@@ -34,16 +34,10 @@ class Input:
     whole: bool = False
     """Only whole numbers are allowed (a numeric column of integers)."""
     nullable: bool = False
+    now: bool = False
+    """Null stands for the time of the request."""
     minimum: float | None = None
     maximum: float | None = None
-
-    def empty(self, rows: int) -> NDArray[np.generic]:
-        """Return ``rows`` nulls of this column's kind."""
-        if self.kind == "timestamp":
-            return np.full(rows, np.datetime64("NaT", "us"))
-        if self.kind == "categorical":
-            return np.full(rows, None, dtype=object)
-        return np.full(rows, np.nan)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ categorical  text of at most 1,024 characters; whole numbers and booleans are re
              category that the model has never seen is no error here: it is read as missing, and counted
 timestamp    ISO 8601 text; with a zone it is converted to UTC, without one it is UTC. No epoch numbers: nothing tells
              seconds from milliseconds
-null         where the data contract allows it
+null         where the data contract allows it; in the time column it stands for the time of the request
 """
 
 from __future__ import annotations
@@ -68,8 +68,16 @@ def column(entry: Input, read: Reader, values: Sequence[Any]) -> NDArray[np.gene
         ValueError: A value is refused; `reasons` tells which.
     """
     if entry.nullable:
-        return np.array([None if value is None else read(value) for value in values], dtype=DTYPES[entry.kind])
+        made = np.array([None if value is None else read(value) for value in values], dtype=DTYPES[entry.kind])
+        if entry.now:
+            made[np.isnat(made)] = now()
+        return made
     return np.array([read(value) for value in values], dtype=DTYPES[entry.kind])
+
+
+def now() -> datetime:
+    """Return the time, in UTC and without a zone, as the columns hold it."""
+    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def reasons(entry: Input, read: Reader, values: Sequence[Any]) -> Iterator[tuple[int, str]]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,7 @@ FRAME = pl.DataFrame(
 def test_the_signature_takes_what_may_be_asked_out_of_the_data_contract() -> None:
     assert signature(SCHEMA, a_contract()) == Signature(
         inputs=(
-            Input(name="at", kind="timestamp", nullable=True),
+            Input(name="at", kind="timestamp", nullable=True, now=True),
             Input(name="kind", kind="categorical"),
             Input(name="amount", kind="numeric", nullable=True, minimum=0.0, maximum=100.0),
         ),
@@ -78,6 +79,31 @@ def test_the_narrowest_range_counts() -> None:
     assert (found.minimum, found.maximum) == (3.0, None)
     found = a_column(pl.Int64, Check.le(3))
     assert (found.minimum, found.maximum) == (None, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("of_type", "check", "limits"),
+    [
+        (pl.Int64, Check.gt(3), (4.0, None)),
+        (pl.Int64, Check.lt(3), (None, 2.0)),
+        (pl.Int64, Check.in_range(0, 9, include_min=False, include_max=False), (1.0, 8.0)),
+        (pl.Float64, Check.gt(0.5), (math.nextafter(0.5, 1), None)),
+        (pl.Float64, Check.in_range(0, 1, include_max=False), (0.0, math.nextafter(1, 0))),
+        (pl.Int8, Check.ge(-500), (-128.0, 127.0)),
+        (pl.UInt16, Check.le(70_000), (0.0, 65_535.0)),
+    ],
+)
+def test_an_end_that_is_left_out_and_a_narrow_type_bound_too(
+    of_type: type[pl.DataType], check: Check, limits: tuple[float | None, float | None]
+) -> None:
+    found = a_column(of_type, check)
+    assert (found.minimum, found.maximum) == limits
+
+
+def test_only_numbers_have_a_range() -> None:
+    start = Check.ge(datetime(2025, 1, 1))  # noqa: DTZ001 - the data's times have no zone
+    found = a_column(pl.Datetime("us"), start, of_kind="timestamp")
+    assert (found.minimum, found.maximum) == (None, None)
 
 
 def test_types_and_kinds_are_read_from_a_column() -> None:
@@ -134,20 +160,8 @@ def test_a_signature_reads_back_as_it_was_saved(tmp_path: Path) -> None:
         "kind": "timestamp",
         "whole": False,
         "nullable": False,
+        "now": False,
         "minimum": None,
         "maximum": None,
     }
     assert Signature.load(tmp_path) == saved
-
-
-def test_a_column_that_a_request_leaves_out_is_null() -> None:
-    times, levels_, amounts, members = (
-        Input(name="x", kind=of_kind).empty(2) for of_kind in ("timestamp", "categorical", "numeric", "boolean")
-    )
-    assert times.dtype == np.dtype("datetime64[us]")
-    assert np.isnat(times).tolist() == [True, True]
-    assert levels_.dtype == object
-    assert levels_.tolist() == [None, None]
-    for found in (amounts, members):
-        assert found.dtype == np.float64
-        assert np.isnan(found).tolist() == [True, True]

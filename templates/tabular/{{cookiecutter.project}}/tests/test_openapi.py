@@ -125,9 +125,14 @@ class TestExactly:
         Input(name="colour", kind="categorical"),
         Input(name="shape", kind="categorical", nullable=True),
         Input(name="member", kind="boolean"),
-        Input(name="seen", kind="timestamp", nullable=True),
+        Input(name="seen", kind="timestamp", nullable=True, now=True),
     )
     PRICE = {"type": "number", "minimum": -1.7976931348623157e308, "maximum": 4}  # noqa: RUF012 - read only
+    SEEN = {  # noqa: RUF012
+        "type": "string",
+        "format": "date-time",
+        "description": "The time of the request, unless it is given.",
+    }
     TEXT = {"type": ["string", "integer", "boolean"], "maxLength": 1024}  # noqa: RUF012
     VALUES = {  # noqa: RUF012
         "age": {"type": "integer", "minimum": 0, "maximum": 9},
@@ -135,7 +140,7 @@ class TestExactly:
         "colour": TEXT,
         "shape": {"anyOf": [TEXT, {"type": "null"}]},
         "member": {"enum": [True, False, 0, 1]},
-        "seen": {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]},
+        "seen": {"anyOf": [SEEN, {"type": "null"}]},
     }
     EXAMPLE = {  # noqa: RUF012
         "age": 4,

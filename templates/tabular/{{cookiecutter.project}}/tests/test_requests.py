@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,7 @@ from pandera.errors import SchemaError
 from pandera.polars import Column, DataFrameSchema
 
 from ml import contract as contracts
-from ml import requests
+from ml import requests, values
 from ml.frames import columns, kind, pl_type, records, signature
 from ml.requests import Door, Media, Problem, Refused, media
 from ml.schema import SCHEMA
@@ -70,6 +71,18 @@ def refused(document: object, media: Media = JSON) -> Refused:
     with pytest.raises(Refused) as caught:
         read(document, media)
     return caught.value
+
+
+def test_a_time_that_is_not_given_is_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(values, "now", lambda: datetime.fromisoformat(NOW))
+    door = Door(Signature(inputs=(Input(name="at", kind="timestamp", nullable=True, now=True),)))
+    found, _ = door.read(b'[{}, {"at": null}, {"at": "2025-01-02T03:04:05"}]', JSON)
+    assert found["at"].tolist() == [datetime.fromisoformat(time) for time in (NOW, NOW, "2025-01-02T03:04:05")]
+
+
+def test_now_is_utc_without_a_zone() -> None:
+    assert values.now().tzinfo is None
+    assert abs(values.now() - datetime.now(UTC).replace(tzinfo=None)) < timedelta(seconds=5)
 
 
 def problems(document: object, media: Media = JSON) -> list[tuple[int | None, str | None, str]]:
@@ -420,8 +433,8 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 
 def same(found: Columns, expected: Columns) -> None:
-    for name, values in expected.items():
-        np.testing.assert_array_equal(found[name], values)
+    for name, array in expected.items():
+        np.testing.assert_array_equal(found[name], array)
 
 
 @settings(max_examples=15, derandomize=True, deadline=None)
