@@ -31,7 +31,7 @@ demo: setup ## the main job: a repository from nothing to a served champion, und
 	@$(BIN)/python tools/demo.py
 
 test: setup ## all tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 check: setup ## lint, types, import contracts
 	@$(BIN)/ruff check .

@@ -22,6 +22,21 @@ def update_golden(request) -> bool:
     return request.config.getoption("--update-golden")
 
 
+@pytest.fixture
+def figures(record_property):
+    """Keep a line for the end of the run: a figure that is a proof should be read, not only asserted."""
+    return lambda text: record_property("figures", text)
+
+
+def pytest_terminal_summary(terminalreporter):
+    reports = terminalreporter.stats.get("passed", []) + terminalreporter.stats.get("failed", [])
+    told = [(report.nodeid, text) for report in reports for key, text in report.user_properties if key == "figures"]
+    if told:
+        terminalreporter.section("figures")
+        for nodeid, text in told:
+            terminalreporter.write_line(f"{nodeid.rpartition('::')[2]}: {text}")
+
+
 @dataclass(frozen=True)
 class Run:
     code: int

@@ -322,6 +322,8 @@ def _checker(key: str) -> Callable[[str], str | None]:
     """Return a function that tells what is wrong with an answer to one question."""
 
     def check(answer: str) -> str | None:
+        if key == "data" and answer.strip() and not Path(answer).is_file():
+            return f"there is no file {answer}"  # said now, and not after all other questions
         try:
             Answers.model_validate({key: answer})
         except ValidationError as error:

@@ -29,10 +29,9 @@ def serving(tmp_path_factory):
     return folder
 
 
-def test_serving_takes_under_200_megabytes(serving, capsys):
+def test_serving_takes_under_200_megabytes(serving, figures):
     size = sum(path.stat().st_size for path in (serving / "lib").rglob("*") if path.is_file() and not path.is_symlink())
-    with capsys.disabled():
-        print(f"\nserving environment: {size / 1e6:.0f} MB")  # noqa: T201 - the figure is the proof
+    figures(f"{size / 1e6:.0f} MB")
     assert size < 200e6
 
 

@@ -8,10 +8,10 @@ import sys
 
 import pytest
 from allpairspy import AllPairs
-from realdata import real_data
 
 from datasets import FORMATS, TARGETS, Shape, write
 from lap import Repository, ask, environment
+from realdata import real_data
 
 pytestmark = pytest.mark.generated
 
@@ -90,7 +90,7 @@ REAL = {
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_a_real_data_set_goes_all_the_way(tmp_path, venv, capsys, name):
+def test_a_real_data_set_goes_all_the_way(tmp_path, venv, figures, name):
     data = real_data(name)
     repository = Repository(folder=tmp_path / name.replace("_", "-"), venv=venv)
     new(repository.folder, "--data", data, *REAL[name])
@@ -98,10 +98,8 @@ def test_a_real_data_set_goes_all_the_way(tmp_path, venv, capsys, name):
     repository.make("run")
 
     metrics, gates = repository.report("metrics.json"), repository.report("gates.json")
-    with capsys.disabled():
-        print(f"\n{name}: {metrics['metrics']}\n  trivial: {metrics['baselines']}")  # noqa: T201 - the figures are the proof
-        for gate in gates["gates"]:
-            print(f"  {gate['gate']}: {gate['note']}")  # noqa: T201
+    figures(f"{metrics['metrics']} against {metrics['baselines']}")
+    figures("; ".join(f"{gate['gate']}: {gate['note']}" for gate in gates["gates"]))
     assert gates["passed"]
     assert next(gate for gate in gates["gates"] if gate["gate"] == "baseline")["passed"]
     assert "last known value" in metrics["baselines"]
@@ -114,7 +112,7 @@ def test_a_real_data_set_goes_all_the_way(tmp_path, venv, capsys, name):
 
 def test_runs_only_what_changed(tmp_path, venv):
     repository = Repository(folder=tmp_path / "shop", venv=venv)
-    new(repository.folder)
+    new(repository.folder, "--no-git")
     first = repository.make("run")
     assert first.count("Running stage") == 5
     assert repository.report("registered.json")["alias"] == "champion"

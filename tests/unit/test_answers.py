@@ -81,6 +81,10 @@ def test_a_question_checks_its_own_answer_only():
     assert check("shop") is None
     assert "AWS reserves" in check("aws-shop")
     assert "'shop-two' does" in check("Shop Two")
+    check = next(check for text, check in checks.items() if text.endswith("[--data]"))
+    assert check("") is None
+    assert check(__file__) is None
+    assert check("not-here.csv") == "there is no file not-here.csv"
 
 
 @pytest.mark.parametrize("text", ["ab", "churn", "churn-2", "a" * 24, "x1-y2-z3"])

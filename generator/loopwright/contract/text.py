@@ -178,7 +178,7 @@ def schema_py(inference: Inference, *, source: str) -> str:
     unique = _laid_out(key, 4) if inference.unique else ""
     return f'''"""YOURS: the data contract, inferred from {_said(source)}. Edit it as you learn about your data.
 
-Three doors use it: the first stage (`ml/prepare.py`), the request body (`ml/requests.py`, through the signature that
+Three doors use it: the first stage (`ml/prepare.py`), the request body (`ml/serve.py`, through the signature that
 training puts beside the model) and CI (`tests/test_data_contract.py`).
 
 Each column has a kind: `numeric`, `categorical`, `boolean` and `timestamp` columns can be features; an `ignored` column

@@ -1,6 +1,6 @@
 """YOURS: the data contract, inferred from the seeded simulator of an online shop. Edit it as you learn about your data.
 
-Three doors use it: the first stage (`ml/prepare.py`), the request body (`ml/requests.py`, through the signature that
+Three doors use it: the first stage (`ml/prepare.py`), the request body (`ml/serve.py`, through the signature that
 training puts beside the model) and CI (`tests/test_data_contract.py`).
 
 Each column has a kind: `numeric`, `categorical`, `boolean` and `timestamp` columns can be features; an `ignored` column

@@ -32,10 +32,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ml import openapi, responses, telemetry
 from ml.errors import LoopError
-from ml.requests import MAX_BYTES, Refused, too_large
-from ml.service import Reply, Service
+from ml.serving import openapi, responses, telemetry
+from ml.serving.requests import MAX_BYTES, Refused, too_large
+from ml.serving.service import Reply, Service
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

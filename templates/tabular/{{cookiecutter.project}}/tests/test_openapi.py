@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode, checks
 
 from ml.model import Facts, Model
-from ml.openapi import document
-from ml.requests import MAX_ROWS, media
 from ml.serve import application
-from ml.service import Service
+from ml.serving.openapi import document
+from ml.serving.requests import MAX_ROWS, media
+from ml.serving.service import Service
 from ml.signature import Input, Signature
 
 if TYPE_CHECKING:

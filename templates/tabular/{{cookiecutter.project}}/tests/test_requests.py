@@ -16,10 +16,10 @@ from pandera.errors import SchemaError
 from pandera.polars import Column, DataFrameSchema
 
 from ml import contract as contracts
-from ml import requests, values
 from ml.frames import columns, kind, pl_type, records, signature
-from ml.requests import Door, Media, Problem, Refused, media
 from ml.schema import SCHEMA
+from ml.serving import requests, values
+from ml.serving.requests import Door, Media, Problem, Refused, media
 from ml.signature import Input, Signature
 from tests.sample import sample
 

@@ -28,13 +28,14 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 import ml.__main__
-from ml import artefact, contract, params, responses, serve, telemetry
-from ml import service as services
+from ml import artefact, contract, params, serve
 from ml.frames import records
 from ml.model import Facts, Model, Rows, fit, load, predict, save
-from ml.requests import MAX_BYTES
 from ml.serve import application
-from ml.service import Service
+from ml.serving import responses, telemetry
+from ml.serving import service as services
+from ml.serving.requests import MAX_BYTES
+from ml.serving.service import Service
 from ml.signature import Input, Signature
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from ml.requests import Refused
-from ml.values import level, shown
+from ml.serving.requests import Refused
+from ml.serving.values import level, shown
 
 if TYPE_CHECKING:
     from ml.errors import LoopError

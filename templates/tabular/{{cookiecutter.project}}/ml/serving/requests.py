@@ -1,8 +1,8 @@
 """The request door: from the bytes of a body to the columns that the model reads, or to what is wrong with them.
 
 JSON comes as one object, a list of objects, `{"instances": [objects]}` or `{"columns": [names], "data": [rows]}`;
-CSV with a header, or without one (`text/csv; header=absent`) in the order of the inputs. `ml/values.py` says what a
-value may be. A missing key and an empty CSV cell are null.
+CSV with a header, or without one (`text/csv; header=absent`) in the order of the inputs. `ml/serving/values.py` says
+what a value may be. A missing key and an empty CSV cell are null.
 
 A column that neither the model nor the data contract knows is refused: it is more often a misspelt input than a spare
 one. Columns that the data contract ignores may come along, with any value. Of a key given twice, the last counts.
@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from ml import values
 from ml.errors import LoopError
+from ml.serving import values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

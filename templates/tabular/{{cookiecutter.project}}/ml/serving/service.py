@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
-from ml import artefact, model, responses
+from ml import artefact, model
 from ml.features import features
-from ml.requests import Door, Refused, media
+from ml.serving import responses
+from ml.serving.requests import Door, Refused, media
 from ml.signature import Signature
 
 if TYPE_CHECKING:

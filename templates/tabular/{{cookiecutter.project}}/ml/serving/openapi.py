@@ -6,13 +6,13 @@ import csv
 import io
 from typing import TYPE_CHECKING, Any
 
-from ml.requests import MAX_BYTES, MAX_PROBLEMS, MAX_ROWS
-from ml.responses import CSV, JSON
-from ml.values import MAX_TEXT, level, limits
+from ml.serving.requests import MAX_BYTES, MAX_PROBLEMS, MAX_ROWS
+from ml.serving.responses import CSV, JSON
+from ml.serving.values import MAX_TEXT, level, limits
 
 if TYPE_CHECKING:
     from ml.model import Facts
-    from ml.service import Service
+    from ml.serving.service import Service
     from ml.signature import Input
 
 Document = dict[str, Any]
