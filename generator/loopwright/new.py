@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from loopwright.answers import Answers, command
 from loopwright.contract.golden import write_golden
 from loopwright.contract.inference import Inference, Wishes, infer
+from loopwright.contract.summary import Found, summarize
 from loopwright.contract.text import loop_yaml, schema_py
 from loopwright.repository.apply import Stage, commit, land, stage, write
 from loopwright.repository.catalog import find
@@ -47,6 +48,7 @@ class Created:
     target: Path
     answers: Answers
     actions: tuple[Action, ...]
+    found: Found
     notices: tuple[Notice, ...]
     command: str
     """The non-interactive call that makes the same again."""
@@ -81,6 +83,7 @@ def create(answers: Answers, target: Path, *, git: bool, dry_run: bool, step: St
         target=target,
         answers=answers,
         actions=actions,
+        found=summarize(inference),
         notices=_notices(inference, committed=committed),
         command=shlex.join(command(answers, target, git=git)),
         next=_next(target),

@@ -9,7 +9,8 @@ import json
 import sys
 import traceback
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,11 +20,14 @@ from loopwright.errors import LoopwrightError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from loopwright.contract.summary import Found
     from loopwright.new import Created
 
 __all__ = ["INTERRUPTED", "Report"]
 
 INTERRUPTED = 130
+_MOST_CLASSES = 6
+_MOST_COLUMNS = 40
 
 
 @dataclass(kw_only=True)
@@ -66,6 +70,7 @@ class Report:
         """Tell what was made, or would be."""
         for action in result.actions:
             self._say(click.style(f"{action.status:>8}", fg="green") + f"  {action.path}")
+        self._say("\n" + "\n".join(_found(result.found)))
         for notice in result.notices:
             self._say(click.style(" warning", fg="yellow") + f"  {notice.message}")
         verb = "would be made" if result.dry_run else "is ready"
@@ -94,12 +99,28 @@ class Report:
         click.echo(json.dumps(document, indent=2, ensure_ascii=False), color=False)
 
 
+def _found(found: Found) -> Iterator[str]:
+    """Yield what was found in the data, as a table of text."""
+    classes = ", ".join(f"{name} {share:.0%}" for name, share in islice(found.balance.items(), _MOST_CLASSES))
+    target = f"{found.target} ({classes})" if classes else found.target
+    yield f"{found.rows:,} rows; {found.task} of {target}, judged by {found.metric}, limit {found.limit:g}"
+    lines = [("column", "kind", "nulls", "values", "used as")]
+    shown = found.columns[:_MOST_COLUMNS]
+    lines += [(column.name, column.kind, f"{column.null_share:.1%}", column.values, column.use) for column in shown]
+    widths = [max(map(len, cells)) for cells in list(zip(*lines, strict=True))[:-1]]
+    for *cells, last in lines:
+        yield "  " + "  ".join([*(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)), last])
+    if len(found.columns) > len(shown):
+        yield f"  and {len(found.columns) - len(shown)} more columns, all in ml/schema.py"
+
+
 def _document(result: Created) -> dict[str, Any]:
     return {
         "target": str(result.target),
         "dry_run": result.dry_run,
         "answers": result.answers.model_dump(mode="json"),
         "files": [{"path": str(action.path), "status": action.status} for action in result.actions],
+        "found": asdict(result.found),
         "warnings": [{"code": n.code, "columns": list(n.columns), "message": n.message} for n in result.notices],
         "next": list(result.next),
         "command": result.command,

@@ -92,7 +92,7 @@ def test_a_dry_run_lists_the_same_files_and_writes_none(new, tmp_path):
 
 def test_json_is_alone_on_stdout(new, tmp_path):
     done = new(tmp_path / "churn", "--json")
-    assert set(done.json) == {"target", "dry_run", "answers", "files", "warnings", "next", "command"}
+    assert set(done.json) == {"target", "dry_run", "answers", "files", "found", "warnings", "next", "command"}
     assert done.json["answers"]["target"] == "Returned?"
     assert {file["status"] for file in done.json["files"]} == {"create"}
     assert len(done.json["next"]) == 3
