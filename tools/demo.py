@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -37,18 +38,27 @@ def main() -> int:
     repository = Repository(folder=arguments.folder.resolve())
     command = [sys.executable, "-m", "loopwright", "new", str(arguments.folder), "--no-input", *arguments.new]
     try:
-        step("render a repository", lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))
+        step("render a repository", lambda: rendered(command))
         step("install its locked environment", lambda: repository.make("setup"))
         step("its own checks: lint, types, tests", lambda: repository.make("check"))
         step("its pipeline: prepare, train, evaluate, gates, register", lambda: repository.make("run"))
-        with step("start its server", repository.served) as address:
+        with ExitStack() as stack:
+            address = step("start its server", lambda: stack.enter_context(repository.served()))
             rows = repository.rows(3)
             answer = step("ask it", lambda: ask(address, rows))
-    except (LapError, subprocess.CalledProcessError) as error:
+    except LapError as error:
         CONSOLE.print(f"[red]error:[/red] {error}", markup=True)
         return 1
     tell(repository, answer)
     return 0
+
+
+def rendered(command: list[str]) -> None:
+    """Run `loopwright new`; what it says of the data is shown, its list of files is not."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise LapError(done.stderr)
+    CONSOLE.print(done.stderr.partition("\n\n")[2].partition("\nnext:")[0], markup=False, soft_wrap=True)
 
 
 def step(what: str, work: Callable[[], T]) -> T:
@@ -60,7 +70,7 @@ def step(what: str, work: Callable[[], T]) -> T:
     return done
 
 
-def tell(repository: Repository, answer: dict[str, object]) -> None:
+def tell(repository: Repository, answer: dict[str, list[object]]) -> None:
     """Print what came out."""
     metrics, gates, registered = (repository.report(f"{name}.json") for name in ("metrics", "gates", "registered"))
     table = Table(
@@ -69,9 +79,14 @@ def tell(repository: Repository, answer: dict[str, object]) -> None:
     for gate in gates["gates"]:
         table.add_row(gate["gate"], "pass" if gate["passed"] else "FAIL", gate["note"])
     CONSOLE.print(table)
-    CONSOLE.print("metrics   " + ", ".join(f"{name} {value:.3f}" for name, value in metrics["metrics"].items()))
-    CONSOLE.print("baselines " + ", ".join(f"{name} {value:.3f}" for name, value in metrics["baselines"].items()))
-    CONSOLE.print(f"served    {answer}")
+    CONSOLE.print(
+        "metrics   " + ", ".join(f"{name} {value:.3f}" for name, value in metrics["metrics"].items()), soft_wrap=True
+    )
+    CONSOLE.print(
+        "baselines " + ", ".join(f"{name} {value:.3f}" for name, value in metrics["baselines"].items()), soft_wrap=True
+    )
+    for prediction in answer["predictions"]:
+        CONSOLE.print(f"served    {prediction}", soft_wrap=True)
     CONSOLE.print(f"look      cd {repository.folder.relative_to(Path.cwd())} && make serve, or make ui")
 
 

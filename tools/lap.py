@@ -7,10 +7,11 @@ import os
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -61,15 +62,21 @@ class Repository:
             port = free.getsockname()[1]
         command = self._command("serve", f"PORT={port}")
         # A session of its own: make, its shell and the server end together, and nothing else does.
-        with subprocess.Popen(
-            command, cwd=self.folder, env=environment(), stdout=subprocess.DEVNULL, start_new_session=True
-        ) as server:
+        with (
+            tempfile.TemporaryFile("w+") as said,
+            subprocess.Popen(
+                command, cwd=self.folder, env=environment(), stdout=said, stderr=said, start_new_session=True
+            ) as server,
+        ):
             try:
                 address = f"http://127.0.0.1:{port}"
-                _wait(server, f"{address}/ping")
+                if not _answers(server, f"{address}/ping"):
+                    said.seek(0)
+                    raise LapError(f"the server does not answer; it said\n{said.read()[-6000:]}")
                 yield address
             finally:
-                os.killpg(server.pid, signal.SIGTERM)
+                with suppress(ProcessLookupError):
+                    os.killpg(server.pid, signal.SIGTERM)
 
     def rows(self, count: int) -> list[dict[str, Any]]:
         """Return the newest rows of the data as a client would send them."""
@@ -105,15 +112,15 @@ def ask(address: str, rows: list[dict[str, Any]]) -> Any:
         return json.load(answer)
 
 
-def _wait(server: subprocess.Popen[bytes], address: str) -> None:
+def _answers(server: subprocess.Popen[bytes], address: str) -> bool:
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end and server.poll() is None:
         try:
             with urllib.request.urlopen(address, timeout=2):  # noqa: S310
-                return
+                return True
         except (urllib.error.URLError, ConnectionError):
             time.sleep(0.1)
-    raise LapError(f"the server does not answer {address}; its exit code is {server.poll()}")
+    return False
 
 
 def _plain(value: Any) -> Any:
