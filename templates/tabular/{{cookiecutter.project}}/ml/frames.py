@@ -81,6 +81,33 @@ def pl_type(column: Column) -> pl.DataType:
     return found if isinstance(found, pl.DataType) else found()
 
 
+def as_declared(frame: pl.DataFrame, schema: DataFrameSchema) -> pl.DataFrame:
+    """Give columns the types of the data contract where no value changes by it.
+
+    Other writers choose other types for the same values: pandas makes floats of whole numbers beside nulls, and
+    nanoseconds of every time. What would lose something stays as it is, for the contract to refuse.
+    """
+    declared = {name: pl_type(column) for name, column in schema.columns.items() if name in frame.columns}
+    other = [name for name, of_type in declared.items() if _alike(frame.schema[name], of_type)]
+    return frame.with_columns(_lossless(frame[name], declared[name]) for name in other)
+
+
+def _alike(found: pl.DataType, declared: pl.DataType) -> bool:
+    """Tell whether two different types can hold the same values."""
+    if found == declared:
+        return False
+    text = declared == pl.String and found.base_type() in {pl.Categorical, pl.Enum}
+    return text or (found.is_numeric() and declared.is_numeric()) or (found.is_temporal() and declared.is_temporal())
+
+
+def _lossless(values: pl.Series, declared: pl.DataType) -> pl.Series:
+    try:
+        made = values.cast(declared)
+        return made if made.cast(values.dtype).equals(values) else values
+    except pl.exceptions.PolarsError:
+        return values
+
+
 def columns(frame: pl.DataFrame, signature: Signature) -> Columns:
     """Take the inputs of ``signature`` out of ``frame``, in the form that `ml/signature.py` describes."""
     return {entry.name: _values(frame[entry.name], entry.kind) for entry in signature.inputs}

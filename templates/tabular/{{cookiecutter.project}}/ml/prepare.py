@@ -12,6 +12,7 @@ from pandera.errors import SchemaErrors
 from ml import contract as contracts
 from ml import hashes, params, schema
 from ml.errors import LoopError
+from ml.frames import as_declared
 from ml.paths import HISTORY, PREPARED, REPORTS, TEST, TRAIN
 from ml.split import Keys, labelled, split, window, with_last_known, without
 
@@ -32,7 +33,7 @@ class DataContractError(LoopError):
 def main(_arguments: Sequence[str] = ()) -> None:
     """Run the stage."""
     contract, how = contracts.load(), params.load()
-    history = checked(pl.read_parquet(HISTORY))
+    history = checked(as_declared(pl.read_parquet(HISTORY), schema.SCHEMA))
     fresh(history, contract, how.prepare.as_of)
     golden = pl.read_parquet(contract.gates.golden.path) if contract.gates.golden else history.clear()
     train, test, facts = prepared(history, golden, contract, how.prepare, how.train.seed)

@@ -11,7 +11,7 @@ import pytest
 from pandera.polars import Check, Column, DataFrameSchema
 
 from ml.checks import levels
-from ml.frames import columns, kind, pl_type, records, signature
+from ml.frames import as_declared, columns, kind, pl_type, records, signature
 from ml.signature import Input, Signature
 from tests.stages import SCHEMA, a_contract
 
@@ -112,6 +112,45 @@ def test_types_and_kinds_are_read_from_a_column() -> None:
     assert kind(SCHEMA.columns["who"]) == "ignored"
     with pytest.raises(KeyError, match="kind"):
         kind(Column(pl.Int64))
+
+
+def test_the_same_values_in_other_types_are_read_as_declared() -> None:
+    declared = DataFrameSchema(
+        {"n": Column(pl.Int64), "x": Column(pl.Float64), "t": Column(pl.Datetime("us")), "s": Column(pl.String)}
+    )
+    values = {"n": [1, None], "x": [0.5, 2.0], "t": [datetime(2025, 1, 2), None], "s": ["a", "b"]}  # noqa: DTZ001
+    schema = {"n": pl.Int64, "x": pl.Float64, "t": pl.Datetime("us"), "s": pl.String}
+    expected = pl.DataFrame(values, schema=schema)
+    assert as_declared(expected, declared).equals(expected)
+    others = {"n": pl.Float64, "x": pl.Float32, "t": pl.Datetime("ns"), "s": pl.Categorical}
+    found = as_declared(pl.DataFrame(values, schema=schema).cast(others), declared)
+    assert found.schema == schema
+    assert found.equals(expected)
+
+
+@pytest.mark.parametrize(
+    ("values", "declared"),
+    [
+        (pl.Series([1.5]), pl.Int64),
+        (pl.Series([float("nan")]), pl.Int64),
+        (pl.Series([300]), pl.Int8),
+        (pl.Series(["1"]), pl.Int64),
+        (pl.Series([1]), pl.String),
+        (pl.Series([True]), pl.Int64),
+        (pl.Series([1]), pl.Datetime("us")),
+    ],
+)
+def test_what_would_change_stays_for_the_contract_to_refuse(values: pl.Series, declared: type[pl.DataType]) -> None:
+    frame = values.alias("x").to_frame()
+    assert as_declared(frame, DataFrameSchema({"x": Column(declared)})).equals(frame)
+    assert as_declared(frame, DataFrameSchema({"x": Column(declared)})).schema == frame.schema
+
+
+def test_a_column_that_is_missing_is_not_made() -> None:
+    frame = pl.DataFrame({"y": [1.0]})
+    assert as_declared(frame, DataFrameSchema({"x": Column(pl.Int64), "y": Column(pl.Int64)})).to_dict(
+        as_series=False
+    ) == {"y": [1]}
 
 
 def test_columns_are_numbers_objects_and_times() -> None:
