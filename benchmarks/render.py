@@ -31,6 +31,7 @@ import shutil, sys
 from pathlib import Path
 from types import SimpleNamespace
 from loopwright import cli, new
+from loopwright.contract.summary import Found
 from loopwright.repository.project import Data
 
 tree = Path({tree!r})
@@ -43,11 +44,13 @@ def ready(answers, staged, step):
         golden=staged.scratch / "golden.parquet",
         source=new.SIMULATED,
         source_sha256="",
+        renamed={{}},
         loop_yaml=(tree / "loop.yaml").read_text(),
         schema_py=(tree / "ml" / "schema.py").read_text(),
     ), SimpleNamespace(warnings=())
 
-new._data = ready
+nothing = Found(rows=0, task="", target="", balance={{}}, metric="", limit=0, columns=())
+new._data, new.summarize = ready, lambda inference: nothing
 cli.main()
 """
 TAGS = re.compile(r"{{ cookiecutter\.(\w+)[^}]*}}")
