@@ -25,6 +25,8 @@ COMMANDS = {
     "rollback": ("ml.registry:rollback", "make the version that the champion replaced the champion again"),
     "fetch": ("ml.registry:fetch", "put the champion's model into FOLDER"),
 }
+MOST_TOLD = 500
+"""So many characters of another library's error are shown."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,14 +39,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     module, _, function = COMMANDS[called.command][0].partition(":")
     try:
         getattr(importlib.import_module(module), function)(called.arguments)
-    except LoopError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 1
-    except FileNotFoundError as error:
-        sys.stderr.write(f"error: {called.command} needs {error.filename}\n")
-        sys.stderr.write("  because: an earlier stage makes it, or DVC fetches it\n  try: make run, or dvc pull\n")
+    except Exception as error:
+        told = expected(error, called.command)
+        if told is None:
+            raise
+        sys.stderr.write(f"error: {told}\n")
         return 1
     return 0
+
+
+def expected(error: Exception, command: str) -> LoopError | None:
+    """Return what to tell of a failure that is no fault of the program; None for any other."""
+    if isinstance(error, LoopError):
+        return error
+    if isinstance(error, FileNotFoundError):
+        because = "an earlier stage makes it, or DVC fetches it"
+        return LoopError(f"{command} needs {error.filename}", because=because, attempt="make run, or dvc pull")
+    # By name: MLflow takes seconds to import, and is not there where the model is served.
+    if type(error).__module__.startswith("mlflow."):
+        because, attempt = (
+            " ".join(str(error).split())[:MOST_TOLD],
+            "mend or unset MLFLOW_TRACKING_URI, and run it again",
+        )
+        return LoopError("the tracking server does not do what was asked", because=because, attempt=attempt)
+    return None
 
 
 if __name__ == "__main__":

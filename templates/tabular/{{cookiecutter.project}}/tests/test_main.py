@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from mlflow.exceptions import MlflowException
 
 from ml import __main__ as entry
 from ml import errors
@@ -48,6 +49,17 @@ def test_a_command_gets_the_words_behind_it(
     assert called(monkeypatch, ["promote", "3", "--more"]) == (0, ["3", "--more"])
     assert called(monkeypatch, ["promote"]) == (0, [])
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_server_that_fails_is_told_and_not_traced(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = MlflowException("no\n  answer " + "x" * 600)
+    assert called(monkeypatch, ["promote"], error)[0] == 1
+    assert capsys.readouterr().err == (
+        f"error: the tracking server does not do what was asked\n  because: no answer {'x' * 490}\n"
+        "  try: mend or unset MLFLOW_TRACKING_URI, and run it again\n"
+    )
 
 
 def test_an_expected_failure_is_told_in_three_lines(
