@@ -33,6 +33,7 @@ from types import SimpleNamespace
 from loopwright import cli, new
 from loopwright.contract.summary import Found
 from loopwright.repository.project import Data
+from loopwright.tables.simulate import SOURCE
 
 tree = Path({tree!r})
 
@@ -42,7 +43,7 @@ def ready(answers, staged, step):
     return Data(
         history=staged.scratch / "history.parquet",
         golden=staged.scratch / "golden.parquet",
-        source=new.SIMULATED,
+        source=SOURCE,
         source_sha256="",
         renamed={{}},
         loop_yaml=(tree / "loop.yaml").read_text(),

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Created", "Notice", "create"]
 
-SIMULATED = "the seeded simulator of an online shop"
-
 Step = Callable[[str], AbstractContextManager[None]]
 
 
@@ -102,15 +100,14 @@ def _data(answers: Answers, staged: Stage, step: Step) -> tuple[Data, Inference]
         inference = infer(history, _wishes(answers, ingested))
     with step("setting golden rows apart"):
         golden = write_golden(history, golden_file, inference)
-    source = Path(answers.data).name if answers.data else SIMULATED
     return Data(
         history=history,
         golden=golden_file,
-        source=source,
+        source=ingested.source,
         source_sha256=ingested.sha256,
         renamed=ingested.renamed,
         loop_yaml=loop_yaml(inference, project=answers.project, golden=golden),
-        schema_py=schema_py(inference, source=source),
+        schema_py=schema_py(inference, source=ingested.source),
     ), inference
 
 

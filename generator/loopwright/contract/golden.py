@@ -1,7 +1,7 @@
 """The golden rows: a few that no training ever sees, chosen so that anyone chooses the same ones again.
 
-The MD5 of a fixed salt and the entity (of the whole row, where there is no entity) puts entities in an order that has
-nothing to do with the data or with the order of the rows; the first ones that fit are taken, each with all of its rows.
+The MD5 of a fixed salt and the row puts rows in an order that has nothing to do with the data or with the order they
+came in; the first ones are taken. Where there is an entity, entities are set apart first, by the same kind of hash.
 """
 
 from __future__ import annotations
