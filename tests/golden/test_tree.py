@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 TEMPLATE = Path(__file__).parents[2] / "templates/tabular/{{cookiecutter.project}}"
+INFRA = Path(__file__).parents[2] / "infra"
 GOLDEN = Path(__file__).parent / "tabular"
 # Tested elsewhere to be copied byte for byte, and too long to review: their hashes stand in .loopwright.yml.
 NOT_TEXT = {".parquet"}
-COPIED = ("requirements/", "LICENSE")
+COPIED = ("requirements/", "infra/", "LICENSE")
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +44,24 @@ def test_is_what_was_reviewed(rendered, update_golden):
     assert sorted(found) == sorted(golden)
     for path, content in found.items():
         assert content.decode() == golden[path].decode(), path
+
+
+def test_infra_is_ours_byte_for_byte(rendered):
+    """The sample project is a shop, so not even the name in Pulumi's own files differs here."""
+    ours = {path: content for path, content in files(INFRA).items() if "__pycache__" not in path}
+    assert files(rendered / "infra") == ours
+
+
+def test_infra_of_another_project_differs_in_its_name_alone(tmp_path):
+    from loopwright.cli import run  # noqa: PLC0415 - imported where it is used
+
+    assert run(["new", str(tmp_path / "churn"), "--no-input", "--no-git"]) == 0
+    theirs = files(tmp_path / "churn/infra")
+    ours = {path: content for path, content in files(INFRA).items() if "__pycache__" not in path}
+    differs = [path for path in ours if ours[path] != theirs[path]]
+    assert differs == ["Pulumi.dev.yaml", "Pulumi.prod.yaml", "Pulumi.staging.yaml", "Pulumi.yaml"]
+    for path in differs:
+        assert theirs[path].replace(b"name: churn", b"name: shop").replace(b"  churn:", b"  shop:") == ours[path]
 
 
 @pytest.mark.parametrize("path", ["loop.yaml", "ml/schema.py", "data/history.parquet.dvc", "data/golden.parquet.dvc"])

@@ -27,7 +27,7 @@ def test_holds_the_templates_and_nothing_that_git_ignores(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     inside = {name.removeprefix("loopwright/_bundle/") for name in names if name.startswith("loopwright/_bundle/")}
     listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", "templates"],
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", "infra", "templates"],
         cwd=ROOT,
         capture_output=True,
         text=True,

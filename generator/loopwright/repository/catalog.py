@@ -13,7 +13,7 @@ from loopwright.errors import LoopwrightError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Template", "find"]
+__all__ = ["Template", "bundled", "files", "find"]
 
 BODY = "{{cookiecutter.project}}"
 LEFTOVERS = ("__pycache__", ".venv", ".*_cache", ".hypothesis", ".DS_Store")
@@ -39,11 +39,7 @@ class Template:
 
     def files(self) -> Iterator[Path]:
         """Yield the files of the body, sorted, without what the project itself ignores."""
-        ignored = (*LEFTOVERS, *_ignored(self.body / ".gitignore"))
-        for folder, names, files in os.walk(self.body):
-            names[:] = sorted(name for name in names if not _matches(Path(folder, name), self.body, ignored))
-            paths = (Path(folder, name) for name in sorted(files))
-            yield from (path for path in paths if not _matches(path, self.body, ignored))
+        return files(self.body)
 
 
 def find(name: str = "tabular") -> Template:
@@ -52,15 +48,33 @@ def find(name: str = "tabular") -> Template:
     Raises:
         LoopwrightError: No such template came with this installation.
     """
+    return Template(name=name, root=bundled(f"templates/{name}/cookiecutter.json").parent)
+
+
+def bundled(path: str) -> Path:
+    """Return a file or folder that travels beside the package.
+
+    Raises:
+        LoopwrightError: It did not come with this installation.
+    """
     here = Path(__file__).parents[1]
-    for templates in (here / "_bundle" / "templates", here.parents[1] / "templates"):
-        if (templates / name / "cookiecutter.json").is_file():
-            return Template(name=name, root=templates / name)
+    for root in (here / "_bundle", here.parents[1]):
+        if (root / path).exists():
+            return root / path
     raise LoopwrightError(
-        f"the template {name} is not here",
+        f"{path} is not here",
         because=f"neither the installed package nor a checkout around {here} holds it",
         attempt="install loopwright again",
     )
+
+
+def files(root: Path) -> Iterator[Path]:
+    """Yield the files below a folder, sorted, without what running it as a project leaves and what it ignores."""
+    ignored = (*LEFTOVERS, *_ignored(root / ".gitignore"))
+    for folder, names, found in os.walk(root):
+        names[:] = sorted(name for name in names if not _matches(Path(folder, name), root, ignored))
+        paths = (Path(folder, name) for name in sorted(found))
+        yield from (path for path in paths if not _matches(path, root, ignored))
 
 
 def _ignored(gitignore: Path) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import yaml
 
 from loopwright import __version__
 from loopwright.answers import Answers, saved
+from loopwright.repository.catalog import bundled, files
 from loopwright.repository.plan import Action, plan
 from loopwright.repository.render import Renderer
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["SAVED", "Data", "repository"]
 
 SAVED = ".loopwright.yml"
+PULUMI_FILE = re.compile(r"Pulumi(\.[a-z0-9]+)?\.yaml")
+SAMPLE_NAME = re.compile(rb"^(name: |  )shop(:|$)", re.MULTILINE)
 _SAVED_HEAD = """\
 # What this repository was made from. `loopwright update` reads it: keep it in git and leave it as it is.
 # The same again: loopwright new PATH --answers .loopwright.yml (and --data FILE, where the file is elsewhere)
@@ -57,7 +61,7 @@ def repository(template: Template, answers: Answers, data: Data) -> tuple[Action
     Raises:
         LoopwrightError: The template is broken.
     """
-    ours = [*_data(data), *_dvc(answers.dvc_remote), *_inferred(data)]
+    ours = [*_data(data), *_dvc(answers.dvc_remote), *_inferred(data), *_infra(answers.project)]
     taken = {action.path for action in ours}
     renderer = Renderer(template.root / "cookiecutter.json", _values(answers, data.source))
     actions = [*ours, *(action for action in _template(template, renderer, answers) if action.path not in taken)]
@@ -78,6 +82,20 @@ def _template(template: Template, renderer: Renderer, answers: Answers) -> Itera
         )
     license_text = renderer.file(template.licenses / f"{answers.license}.txt")
     yield Action(path=PurePosixPath("LICENSE"), content=license_text)
+
+
+def _infra(project: str) -> Iterator[Action]:
+    """Yield the Pulumi program: byte for byte, but for the project's name in Pulumi's own files.
+
+    Pulumi wants that name there, and as the namespace of every setting: two projects of one organisation may not
+    share it.
+    """
+    root = bundled("infra")
+    for file in files(root):
+        content = file.read_bytes()
+        if PULUMI_FILE.fullmatch(file.name):
+            content = SAMPLE_NAME.sub(rb"\g<1>" + project.encode() + rb"\g<2>", content)
+        yield Action(path=PurePosixPath("infra", file.relative_to(root).as_posix()), content=content)
 
 
 def _inferred(data: Data) -> Iterator[Action]:

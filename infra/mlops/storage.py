@@ -1,0 +1,165 @@
+"""`loopwright:storage:ArtifactStore`: where everything lies that has to outlive a job.
+
+Children: one KMS key with its alias; the buckets data (EventBridge is told of new objects), artifacts, capture (it
+expires) and logs, each private, TLS only, versioned, with a lifecycle. Costs: the key, and storage by the GB.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+from pulumi_aws import kms, s3
+
+from mlops.policies import resources
+from mlops.policies.statements import document
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mlops.naming import Names
+    from mlops.policies.statements import Statement
+    from mlops.settings import StackSettings
+
+__all__ = ["ArtifactStore", "ArtifactStoreArgs"]
+
+KEY_WINDOW_DAYS = 30
+OLD_VERSION_DAYS = 90
+LOG_BUCKET_DAYS = 365
+SOURCES = ("data", "artifacts", "capture")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArtifactStoreArgs:
+    """Inputs of `ArtifactStore`."""
+
+    names: Names
+    """The stack's names."""
+    key_users: Sequence[pulumi.Input[str]]
+    """ARNs of the roles that may use the key."""
+    settings: StackSettings
+    """Says how long captured requests are kept, and whether the data is protected from destruction."""
+
+
+class ArtifactStore(pulumi.ComponentResource):
+    """The stack's key and buckets."""
+
+    key_arn: pulumi.Output[str]
+    """The key that encrypts everything of the stack."""
+    data_bucket: pulumi.Output[str]
+    """Name of the bucket with the data."""
+    artifacts_bucket: pulumi.Output[str]
+    """Name of the bucket with runs, models, reports and decisions."""
+    capture_uri: pulumi.Output[str]
+    """`s3://` prefix of captured requests and answers."""
+    features_uri: pulumi.Output[str]
+    """`s3://` prefix of the feature store's offline part."""
+
+    def __init__(self, name: str, args: ArtifactStoreArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("loopwright:storage:ArtifactStore", name, {}, opts)
+        self._name, self._args = name, args
+        self._child = pulumi.ResourceOptions(parent=self)
+        self._kept = pulumi.ResourceOptions(parent=self, protect=args.settings.keep_data)
+        self.key_arn = self._key()
+        logs = self._bucket(
+            "logs", expire_days=LOG_BUCKET_DAYS, statements=[resources.access_logs(args.names, SOURCES)]
+        )
+        expiry = {"capture": args.settings.capture_days}
+        buckets = {role: self._bucket(role, expire_days=expiry.get(role), logs=logs) for role in SOURCES}
+        s3.BucketNotification(f"{name}-data-events", bucket=buckets["data"].id, eventbridge=True, opts=self._child)
+        self.data_bucket = buckets["data"].bucket
+        self.artifacts_bucket = buckets["artifacts"].bucket
+        self.capture_uri = pulumi.Output.concat("s3://", buckets["capture"].bucket, "/requests")
+        self.features_uri = pulumi.Output.concat("s3://", self.data_bucket, "/features")
+        self.register_outputs(
+            {
+                "key_arn": self.key_arn,
+                "data_bucket": self.data_bucket,
+                "artifacts_bucket": self.artifacts_bucket,
+                "capture_uri": self.capture_uri,
+            }
+        )
+
+    def uri(self, prefix: str) -> pulumi.Output[str]:
+        """Return the `s3://` prefix of a part of the artifacts."""
+        return pulumi.Output.concat("s3://", self.artifacts_bucket, f"/{prefix}")
+
+    def _key(self) -> pulumi.Output[str]:
+        names = self._args.names
+        key = kms.Key(
+            f"{self._name}-key",
+            description=f"Everything of {names.prefix}",
+            enable_key_rotation=True,
+            deletion_window_in_days=KEY_WINDOW_DAYS,
+            policy=pulumi.Output.json_dumps(resources.key(names, self._args.key_users)),
+            opts=self._kept,
+        )
+        kms.Alias(f"{self._name}-alias", name=f"alias/{names.prefix}", target_key_id=key.key_id, opts=self._child)
+        return key.arn
+
+    def _bucket(
+        self,
+        role: str,
+        *,
+        expire_days: int | None = None,
+        logs: s3.Bucket | None = None,
+        statements: Sequence[Statement] = (),
+    ) -> s3.Bucket:
+        """Make one bucket, private in every way that S3 knows; without `logs` it is the one that takes the logs."""
+        names, name = self._args.names, f"{self._name}-{role}"
+        force = not self._args.settings.keep_data
+        bucket = s3.Bucket(name, bucket=names.bucket(role), force_destroy=force, opts=self._kept)
+        s3.BucketPublicAccessBlock(
+            f"{name}-private",
+            bucket=bucket.id,
+            block_public_acls=True,
+            block_public_policy=True,
+            ignore_public_acls=True,
+            restrict_public_buckets=True,
+            opts=self._child,
+        )
+        owner = {"object_ownership": "BucketOwnerEnforced"}
+        s3.BucketOwnershipControls(f"{name}-owner", bucket=bucket.id, rule=owner, opts=self._child)
+        versioning = s3.BucketVersioning(
+            f"{name}-versions", bucket=bucket.id, versioning_configuration={"status": "Enabled"}, opts=self._child
+        )
+        s3.BucketServerSideEncryptionConfiguration(
+            f"{name}-encryption", bucket=bucket.id, rules=[self._encryption(logs)], opts=self._child
+        )
+        s3.BucketLifecycleConfiguration(
+            f"{name}-lifecycle",
+            bucket=bucket.id,
+            rules=[_lifecycle(expire_days)],
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[versioning]),
+        )
+        policy = document(*resources.bucket(names.bucket_arn(role))["Statement"], *statements)
+        s3.BucketPolicy(f"{name}-policy", bucket=bucket.id, policy=pulumi.Output.json_dumps(policy), opts=self._child)
+        if logs:
+            s3.BucketLogging(
+                f"{name}-logging", bucket=bucket.id, target_bucket=logs.id, target_prefix=f"{role}/", opts=self._child
+            )
+        return bucket
+
+    def _encryption(self, logs: s3.Bucket | None) -> dict[str, Any]:
+        if logs is None:  # S3 delivers access logs to buckets with its own encryption only
+            return {"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}
+        by_key = {"sse_algorithm": "aws:kms", "kms_master_key_id": self.key_arn}
+        return {"apply_server_side_encryption_by_default": by_key, "bucket_key_enabled": True}
+
+
+def _lifecycle(expire_days: int | None) -> dict[str, Any]:
+    """Delete old versions and unfinished uploads; live objects only where a number of days is given.
+
+    Live models, and those to go back to, never expire: the deployer removes what nothing refers to.
+    """
+    expiry = {"expiration": {"days": expire_days}} if expire_days else {}
+    old = min(OLD_VERSION_DAYS, expire_days or OLD_VERSION_DAYS)
+    return {
+        "id": "tidy",
+        "status": "Enabled",
+        "filter": {"prefix": ""},
+        "abort_incomplete_multipart_upload": {"days_after_initiation": 7},
+        "noncurrent_version_expiration": {"noncurrent_days": old},
+        **expiry,
+    }

@@ -1,0 +1,62 @@
+"""`loopwright:training:TrainingPipeline`: the stages of `dvc.yaml` as a SageMaker pipeline.
+
+Children: one SageMaker pipeline. Costs: nothing by itself; a run costs its jobs' instances by the second.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pulumi
+from pulumi_aws import sagemaker
+
+from mlops.pipelines import Jobs, Stage, training_definition
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mlops.naming import Names
+
+__all__ = ["TrainingPipeline", "TrainingPipelineArgs"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingPipelineArgs:
+    """Inputs of `TrainingPipeline`."""
+
+    names: Names
+    """The stack's names."""
+    stages: Sequence[Stage]
+    """The stages of `dvc.yaml`."""
+    jobs: Jobs
+    """What its jobs have in common."""
+    pipeline_role_arn: pulumi.Input[str]
+    """Role that starts the jobs and registers the model."""
+    group_name: pulumi.Input[str]
+    """Model package group to register in."""
+    approval: str
+    """`auto` or `manual`."""
+
+
+class TrainingPipeline(pulumi.ComponentResource):
+    """The pipeline that the controller starts."""
+
+    pipeline_name: pulumi.Output[str]
+    """Name of the pipeline."""
+
+    def __init__(self, name: str, args: TrainingPipelineArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("loopwright:training:TrainingPipeline", name, {}, opts)
+        definition = training_definition(args.stages, args.jobs, group_name=args.group_name, approval=args.approval)
+        pipeline = sagemaker.Pipeline(
+            f"{name}-pipeline",
+            pipeline_name=args.names.of("training"),
+            pipeline_display_name=args.names.of("training"),
+            pipeline_description="prepare, train, evaluate, gates, register: dvc.yaml on SageMaker",
+            role_arn=args.pipeline_role_arn,
+            pipeline_definition=pulumi.Output.json_dumps(definition, sort_keys=True),
+            parallelism_configuration={"max_parallel_execution_steps": 2},
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.pipeline_name = pipeline.pipeline_name
+        self.register_outputs({"pipeline_name": self.pipeline_name})
