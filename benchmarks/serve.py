@@ -185,8 +185,9 @@ def _environment() -> dict[str, str]:
 def train(name: str) -> None:
     """Train a small model on sample rows (in the project's environment), and write the bodies to send."""
     sys.path.insert(0, str(Path.cwd()))
-    from ml import contract, frames, model, params, schema, train  # noqa: PLC0415 - the project's
     from tests.sample import sample  # noqa: PLC0415
+
+    from ml import contract, frames, model, params, schema, train  # noqa: PLC0415 - the project's
 
     told, folder = contract.load(), Path(name)
     inputs = frames.signature(schema.SCHEMA, told)
@@ -213,6 +214,7 @@ def wrap(name: str) -> None:
     import mlflow.lightgbm  # noqa: PLC0415
     import mlflow.pyfunc  # noqa: PLC0415
     import pandas as pd  # noqa: PLC0415
+
     from ml import features, model, signature  # noqa: PLC0415 - the project's
 
     folder = Path(name)

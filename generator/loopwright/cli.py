@@ -158,6 +158,92 @@ def new(  # noqa: PLR0913 - one parameter per option
     report.created(create(resolved, target, git=not no_git, dry_run=dry_run, step=report.step))
 
 
+_PROJECT = click.option(
+    "--project", metavar="DIR", type=Path, default=".", show_default=True, help="The generated repository."
+)
+_STACK = click.option("-s", "--stack", metavar="STACK", required=True, help="A stack of infra/, such as dev.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Report as JSON, alone on stdout.")
+
+
+@cli.command()
+@_STACK
+@_PROJECT
+@click.option("--assume", metavar="KEY=VALUE", multiple=True, help="What a price depends on; the report names them.")
+@_JSON
+@common
+@click.pass_obj
+def preview(report: Report, /, stack: str, project: Path, *, assume: tuple[str, ...], as_json: bool) -> None:
+    """Show what a stack consists of and what it costs a month.
+
+    Needs no account, no Pulumi and no network; a stack without an image shows what there will be with one.
+    """
+    from loopwright import preview as previews  # noqa: PLC0415 - see the head of the module
+    from loopwright.cost.assumptions import assume as assumed  # noqa: PLC0415
+    from loopwright.placeholder import whole  # noqa: PLC0415
+
+    report.as_json = as_json
+    assumptions = assumed(assume)
+    with report.step(f"evaluating infra/ for {stack}"):
+        graph, placeholder = whole(project, stack)
+    found = previews.preview(graph, assumptions, placeholder=placeholder)
+    report.shown(previews.lines(found), previews.as_document(found))
+
+
+@cli.command()
+@click.argument("first", metavar="STACK")
+@click.argument("second", metavar="STACK")
+@_PROJECT
+@_JSON
+@common
+@click.pass_obj
+def parity(report: Report, /, first: str, second: str, project: Path, *, as_json: bool) -> None:
+    """Show what differs between two stacks, and whether it may; exit 3 where it may not.
+
+    infra/parity.yaml says what may differ, and why.
+    """
+    from loopwright import parity as parities  # noqa: PLC0415 - see the head of the module
+
+    report.as_json = as_json
+    with report.step(f"evaluating infra/ for {first} and {second}"):
+        found = parities.parity(project, first, second)
+    report.judged(parities.lines(found), parities.as_document(found), parities.differs(found))
+
+
+@cli.group()
+def export() -> None:
+    """Write the same loop for other tools."""
+
+
+@export.command()
+@_STACK
+@_PROJECT
+@click.option("--out", metavar="DIR", type=Path, help="Where to; default: terraform-STACK beside infra/.")
+@_JSON
+@common
+@click.pass_obj
+def terraform(report: Report, /, stack: str, project: Path, *, out: Path | None, as_json: bool) -> None:
+    """Write a stack as Terraform JSON that a Terraform team can own.
+
+    What cannot be said in Terraform is an error and nothing is written. A later export into the same folder replaces
+    its own files and no others.
+    """
+    from loopwright.graph.load import load  # noqa: PLC0415 - see the head of the module
+    from loopwright.placeholder import FOUNDATION, image_digest  # noqa: PLC0415
+    from loopwright.terraform.export import export as exported  # noqa: PLC0415
+    from loopwright.terraform.write import write  # noqa: PLC0415
+
+    report.as_json = as_json
+    target = out or project / f"terraform-{stack}"
+    with report.step(f"evaluating infra/ for {stack}"):
+        graph = load(project, stack)
+    actions = exported(graph)
+    write(target, actions)
+    whole = bool(image_digest(graph))
+    lines = [*(f"  {target / action.path}" for action in actions), *([] if whole else [FOUNDATION])]
+    files = [str(action.path) for action in actions]
+    report.shown(lines, {"target": str(target), "files": files, "foundation_only": not whole})
+
+
 @cli.command()
 @click.argument("shell", type=click.Choice(["bash", "fish", "zsh"]))
 @common

@@ -18,7 +18,7 @@ import click
 from loopwright.errors import LoopwrightError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from loopwright.contract.summary import Found
     from loopwright.new import Created
@@ -80,6 +80,24 @@ class Report:
         self._say(f"the same again:\n  {result.command}")
         if self.as_json:
             self._json(_document(result))
+
+    def shown(self, lines: Iterable[str], document: dict[str, Any]) -> None:
+        """Tell what was found: as text for people, and as a document where that was asked for."""
+        for line in lines:
+            self._say(line)
+        if self.as_json:
+            self._json(document)
+
+    def judged(self, lines: Iterable[str], document: dict[str, Any], verdict: LoopwrightError | None) -> None:
+        """Tell what a check found, and end with its verdict; the document holds the verdict already.
+
+        Raises:
+            LoopwrightError: The verdict, where there is one.
+        """
+        self.shown(lines, document)
+        if verdict:
+            self.as_json = False  # one document is enough
+            raise verdict
 
     def failed(self, error: BaseException) -> int:
         """Tell what went wrong and return the exit code."""

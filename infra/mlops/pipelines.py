@@ -286,13 +286,15 @@ def _verdict(register: Mapping[str, Any]) -> dict[str, Any]:
 def _register(found: Sequence[Stage], jobs: Jobs, group_name: pulumi.Input[str], status: str) -> dict[str, Any]:
     trained = next(stage.name for stage in found if stage.kind == "training")
     model = {"Get": f"Steps.{trained}.ModelArtifacts.S3ModelArtifacts"}
-    sha256 = {"Std:JsonGet": {"Path": "model_sha256", "PropertyFile": {"Get": "Steps.gates.PropertyFiles.Gates"}}}
+    gates = {"Get": "Steps.gates.PropertyFiles.Gates"}
+    told = ("artefact_sha256", "model_sha256")  # of the archive, which the deployer checks; of the model in it
+    hashes = {name: {"Std:JsonGet": {"Path": name, "PropertyFile": gates}} for name in told}
     return {
         "Name": "register",
         "Type": "RegisterModel",
         "Arguments": {
             "CustomerMetadataProperties": {
-                "artefact_sha256": sha256,
+                **hashes,
                 "execution": {"Get": "Execution.PipelineExecutionArn"},
                 "reason": {"Get": "Parameters.Reason"},
             },

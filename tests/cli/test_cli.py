@@ -26,11 +26,14 @@ and what to try; with `--json` it is `{"error": {"what", "because", "try"}}`.
 
 def help_texts() -> str:
     context = click.Context(cli, info_name="loopwright", terminal_width=100, **cli.context_settings)
-    texts = {"loopwright": cli.get_help(context)}
-    for name, command in sorted(cli.commands.items()):
-        inner = click.Context(command, info_name=name, parent=context, terminal_width=100)
-        texts[f"loopwright {name}"] = command.get_help(inner)
-    return HEAD + "".join(f"\n## `{name}`\n\n```text\n{text}\n```\n" for name, text in texts.items())
+    texts = commands(cli, context)
+    return HEAD + "".join(f"\n## `{name}`\n\n```text\n{text}\n```\n" for name, text in texts)
+
+
+def commands(command, context):
+    yield context.command_path, command.get_help(context)
+    for name, inner in sorted(getattr(command, "commands", {}).items()):
+        yield from commands(inner, click.Context(inner, info_name=name, parent=context, terminal_width=100))
 
 
 def test_the_page_of_the_command_line_is_current(update_golden):

@@ -17,22 +17,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from botocore.exceptions import ClientError
 
-from . import aws
+from . import aws, rollout
 from .blueprint import NAME_LIMIT, SUFFIX_LIMIT, Blueprint, Rollout, oddity, version_of, within
 from .cleanup import clean_up
-from .rollout import (
-    APPROVED,
-    IN_SERVICE,
-    MOVING,
-    REJECTED,
-    STARTED,
-    WAITING,
-    Endpoint,
-    Package,
-    State,
-    decide,
-    desired,
-)
+from .rollout import Endpoint, Package, State, decide, desired
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -67,9 +55,9 @@ class Settings:
         if not re.fullmatch(r"\S+@sha256:[0-9a-f]{64}", image):
             raise aws.SettingsError("the environment variable IMAGE must name an image by digest")
         kinds: dict[str, tuple[type, ...]] = {"strategy": (str,), "percent": (int,), "bake_minutes": (int,)}
-        rollout = Rollout(**variables.fields("ROLLOUT", kinds))
-        fits = 1 <= rollout.percent <= 50 and rollout.bake_minutes <= 60  # noqa: PLR2004 - as in the contract
-        if rollout.strategy not in {"canary", "linear", "all_at_once"} or not fits:
+        traffic = Rollout(**variables.fields("ROLLOUT", kinds))
+        fits = 1 <= traffic.percent <= 50 and traffic.bake_minutes <= 60  # noqa: PLR2004 - as in the contract
+        if traffic.strategy not in {"canary", "linear", "all_at_once"} or not fits:
             raise aws.SettingsError("the environment variable ROLLOUT has a strategy, percent or bake_minutes unknown")
         alarms = tuple(variables.texts("ROLLBACK_ALARMS", list))
         if len(alarms) > MOST_ALARMS:
@@ -81,7 +69,7 @@ class Settings:
             role=variables.text("SERVING_ROLE_ARN"),
             environment=variables.texts("ENVIRONMENT", dict),
             network=_network(variables),
-            rollout=rollout,
+            rollout=traffic,
             alarms=alarms,
             tags={"Project": teller.project, "Stack": teller.stack, "ManagedBy": "loopwright-deployer"},
         )
@@ -118,7 +106,7 @@ def _read(settings: Settings) -> State:
         config=found.get("EndpointConfigName", ""),
         modified=found["LastModifiedTime"].isoformat(),
     )
-    if endpoint.status != IN_SERVICE:
+    if endpoint.status != rollout.IN_SERVICE:
         return State(endpoint=endpoint)
     template = _config(settings.template) or {}
     endpoint = _serving(endpoint, prefix, template)
@@ -165,7 +153,7 @@ def _packages(settings: Settings, serving: int | None) -> tuple[Package, ...]:
         MaxResults=100,
     )
     newest = sorted(listed, key=lambda each: each["ModelPackageVersion"], reverse=True)
-    approved = [each for each in newest if each.get("ModelApprovalStatus") == APPROVED]
+    approved = [each for each in newest if each.get("ModelApprovalStatus") == rollout.APPROVED]
     serves = [each for each in newest if each["ModelPackageVersion"] == serving]
     chosen = {each["ModelPackageArn"] for each in newest[:READ_NEWEST] + approved[:READ_APPROVED] + serves}
     return tuple(_package(each["ModelPackageArn"]) for each in newest if each["ModelPackageArn"] in chosen)
@@ -228,9 +216,9 @@ def _mark(package: Package, marks: Mapping[str, str], *, reject: bool = False, o
     sagemaker = aws.client("sagemaker")
     found = sagemaker.describe_model_package(ModelPackageName=package.arn)
     approval, known = found["ModelApprovalStatus"], found.get("CustomerMetadataProperties", {})
-    if only_approved and approval != APPROVED:
+    if only_approved and approval != rollout.APPROVED:
         return False
-    status = REJECTED if reject else approval
+    status = rollout.REJECTED if reject else approval
     if (status, known | marks) != (approval, known):
         # The status goes along always: an update without one was seen to lose it.
         request = {"ModelApprovalStatus": status, "CustomerMetadataProperties": known | marks}
@@ -249,7 +237,7 @@ def _deploy(settings: Settings, state: State, package: Package) -> str:
     _make(sagemaker.create_model, sagemaker.describe_model, model, "ModelName")
     _make(sagemaker.create_endpoint_config, sagemaker.describe_endpoint_config, config, "EndpointConfigName")
     # Noted before it is asked: whatever happens next, the outcome can be told from the endpoint.
-    marks = {"deploy": STARTED + name, "deploy_seen": before.modified, "deploy_previous": before.config}
+    marks = {"deploy": rollout.STARTED + name, "deploy_seen": before.modified, "deploy_previous": before.config}
     if not _mark(package, marks, only_approved=True):
         return f"version {package.version} was revoked meanwhile"
     try:
@@ -257,10 +245,10 @@ def _deploy(settings: Settings, state: State, package: Package) -> str:
     except ClientError:
         found = sagemaker.describe_endpoint(EndpointName=endpoint)
         pending = found.get("PendingDeploymentSummary", {}).get("EndpointConfigName", name)
-        if found["EndpointStatus"] in MOVING and pending == name:
+        if found["EndpointStatus"] in rollout.MOVING and pending == name:
             # The first of several attempts was accepted, and only its answer was lost.
             return f"{name} is on its way already"
-        _mark(package, {"deploy": WAITING})
+        _mark(package, {"deploy": rollout.WAITING})
         raise
     return f"{name} is on its way"
 
@@ -294,7 +282,7 @@ def handler(event: Any, context: Any) -> Any:
         known.teller.page(wake, told)
         outcome, page = carry_out(known, state, decision)
         metrics = {"DeployerHeartbeat": 1.0}
-        if state.endpoint and state.endpoint.status == IN_SERVICE:
+        if state.endpoint and state.endpoint.status == rollout.IN_SERVICE:
             metrics["ServingVersion"] = float(state.endpoint.version or 0)
         told |= {"outcome": outcome, "page": page or decision.page}
         known.teller.tell(wake, told, metrics)

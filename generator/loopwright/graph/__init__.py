@@ -1,0 +1,1 @@
+"""The resource graph of a generated repository: from its Pulumi program to data, without an engine."""
