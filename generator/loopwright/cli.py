@@ -227,18 +227,15 @@ def terraform(report: Report, /, stack: str, project: Path, *, out: Path | None,
     What cannot be said in Terraform is an error and nothing is written. A later export into the same folder replaces
     its own files and no others.
     """
-    from loopwright.graph.load import load  # noqa: PLC0415 - see the head of the module
-    from loopwright.placeholder import FOUNDATION, image_digest  # noqa: PLC0415
-    from loopwright.terraform.export import export as exported  # noqa: PLC0415
+    from loopwright import export as exports  # noqa: PLC0415 - see the head of the module
+    from loopwright.placeholder import FOUNDATION  # noqa: PLC0415
     from loopwright.terraform.write import write  # noqa: PLC0415
 
     report.as_json = as_json
     target = out or project / f"terraform-{stack}"
     with report.step(f"evaluating infra/ for {stack}"):
-        graph = load(project, stack)
-    actions = exported(graph)
+        actions, whole = exports.terraform(project, stack)
     write(target, actions)
-    whole = bool(image_digest(graph))
     lines = [*(f"  {target / action.path}" for action in actions), *([] if whole else [FOUNDATION])]
     files = [str(action.path) for action in actions]
     report.shown(lines, {"target": str(target), "files": files, "foundation_only": not whole})

@@ -30,11 +30,11 @@ class Controller(pulumi.ComponentResource):
             f"{name}-paused",
             name=args.names.parameter("paused"),
             type="String",
-            value="false",
+            insecure_value="false",  # no secret: a plan shall show it
             allowed_pattern="^(true|false)$",
             description="true stops all retraining until a person sets it back",
             # Whoever is on call sets it by hand; an update of the stack leaves it as it is.
-            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["value"]),
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["insecureValue"]),
         )
         handed = replace(args, variables={**args.variables, "PAUSE_PARAMETER": switch.name})
         made = function(name, "controller", handed, child, timeout_seconds=TIMEOUT_SECONDS)
