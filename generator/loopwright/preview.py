@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from loopwright.cost.assumptions import Assumptions
+from loopwright.cost.assumptions import Assumptions, plain
 from loopwright.cost.facts import Facts
 from loopwright.cost.frequency import HOURS
 from loopwright.cost.prices import prices
@@ -237,7 +237,8 @@ def _warnings(result: Preview, graph: ResourceGraph) -> Iterator[str]:
             missing[what] += 1
     if missing:
         counted = ", ".join(f"{what} ({count})" for what, count in sorted(missing.items()))
-        yield f"{result.unknown} lines have no known price and are in no sum: {counted}"
+        have = "1 line has" if result.unknown == 1 else f"{result.unknown} lines have"
+        yield f"{have} no known price and no part in any sum: {counted}"
     if any(line.cost.guessed for line in result.resources):
         yield "~ marks a price that is not from a list: it follows another region's, or an example"
     if result.budget is not None and result.total("expected") > result.budget:
@@ -293,7 +294,7 @@ def _totals(result: Preview) -> Iterator[str]:
     rows = [
         ("always on", always, f"of which {sum(spent.always for spent in serving):.2f} is the endpoint"),
         ("by schedule and storage", timed, "pipelines, functions, what is kept"),
-        ("by request", asked, f"{result.assumed.requests:,g} requests, {by_endpoint}"),
+        ("by request", asked, f"{plain(result.assumed.requests)} requests, {by_endpoint}"),
         ("idle", result.idle, "without a single request"),
         ("expected", result.total("expected"), "all of it"),
         ("at most", result.total("most"), "every job to its time limit, as often as it may, on the most instances"),

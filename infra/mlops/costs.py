@@ -1,7 +1,7 @@
 """`loopwright:costs:CostGuard`: the contract's budget, watched by AWS.
 
 Children: one AWS budget over what carries the stack's tags; the controller reads it before it starts anything. Costs:
-nothing for the first two budgets of an account, then about 0.60 USD a month.
+nothing.
 """
 
 from __future__ import annotations

@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Endpoint", "EndpointArgs"]
 
-SHAPING = {
-    *("image_digest", "capture_percent", "network", "subnet_ids", "security_group_ids", "tracking"),
-    *("serving", "serving_instance", "serving_count", "serverless_memory_mb", "serverless_concurrency"),
+SHAPING = ("image_digest", "network", "subnet_ids", "security_group_ids", "tracking", "serving")
+CAPACITY = {
+    "realtime": ("capture_percent", "serving_instance", "serving_count"),
+    "serverless": ("serverless_memory_mb", "serverless_concurrency"),
 }
 """The settings that the base configuration is made of. It cannot be changed in place, so its name follows them."""
 INVOCATIONS_PER_INSTANCE = 600
@@ -89,7 +90,7 @@ class Endpoint(pulumi.ComponentResource):
 
     def _fingerprint(self) -> str:
         """Return eight digits that differ wherever two base configurations differ."""
-        facts = self._args.settings.model_dump(mode="json", include=SHAPING)
+        facts = self._args.settings.model_dump(mode="json", include={*SHAPING, *CAPACITY[self._args.settings.serving]})
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:8]
 
     def _model(self, base: str) -> sagemaker.Model:

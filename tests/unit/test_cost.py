@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from loopwright.cost.prices import prices
 from loopwright.cost.rules import cost, known_types, metrics_cost
 from loopwright.errors import UsageError
 from loopwright.graph.model import parse
-from stacks import graph, needs_pulumi, warm
+from stacks import PYTHON, graph, needs_pulumi, warm
 
 DAYS = HOURS / 24
 OPTIONS = {
@@ -42,9 +43,7 @@ def stacks():
 
 def has_polars():
     """Tell whether the program's python can import the schema, which a feature store is made from."""
-    from importlib.util import find_spec
-
-    return find_spec("pandera") is not None
+    return subprocess.run([PYTHON, "-c", "import pandera, polars"], capture_output=True, check=False).returncode == 0
 
 
 def of(whole, kind, assumed=None):

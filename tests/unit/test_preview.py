@@ -77,7 +77,7 @@ def test_what_is_said_of_cost_is_what_an_engineer_asks(stacks, figures):
     assert serverless.idle < dev.idle / 5
     figures(
         ", ".join(
-            f"{name} {found.total('expected'):.2f} USD a month, idle {found.idle:.2f}, at most {found.total('most'):.2f}"
+            f"{name} {found.total('expected'):.2f} USD, idle {found.idle:.2f}, at most {found.total('most'):.2f}"
             for name, found in (("dev", dev), ("prod", prod), ("serverless", serverless))
         )
     )
@@ -101,7 +101,7 @@ def test_an_unknown_type_is_shown_counted_and_warned_of(stacks):
     )
     result = preview(replace(dev, nodes={**dev.nodes, stranger.id: stranger}))
     assert result.unknown == 1
-    assert any("1 lines have no known price" in warning and "aws:rds" in warning for warning in result.warnings)
+    assert any("1 line has no known price" in warning and "aws:rds" in warning for warning in result.warnings)
     shown = text(result)
     assert "unknown" in next(line for line in shown.splitlines() if "rds instance" in line)
     assert "+ 1 unknown" in shown

@@ -11,7 +11,7 @@ from loopwright.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Assumptions", "assume"]
+__all__ = ["Assumptions", "assume", "plain"]
 
 
 def _of(value: float, meaning: str) -> float:
@@ -26,7 +26,7 @@ class Assumptions:
     request_kb: float = _of(4, "KB in and out a request")
     request_ms: float = _of(50, "ms of a serverless endpoint a request")
     step_minutes: float = _of(5, "minutes a job of a pipeline")
-    unscheduled_runs: float = _of(1, "trainings a month where no schedule starts any")
+    unscheduled_runs: float = _of(1, "training(s) a month where no schedule starts any")
     function_seconds: float = _of(3, "seconds a run of a function")
     rule_events: float = _of(30, "events a month and rule")
     log_kb: float = _of(1, "KB of log a request and run")
@@ -39,7 +39,12 @@ class Assumptions:
 
     def words(self) -> tuple[str, ...]:
         """Return one text for each assumption."""
-        return tuple(f"{getattr(self, entry.name):,g} {entry.metadata['meaning']}" for entry in fields(self))
+        return tuple(f"{plain(getattr(self, entry.name))} {entry.metadata['meaning']}" for entry in fields(self))
+
+
+def plain(number: float) -> str:
+    """Return a number with commas and without needless digits."""
+    return f"{number:,.15g}"
 
 
 def assume(pairs: Sequence[str]) -> Assumptions:

@@ -32,11 +32,13 @@ def per_month(expression: str) -> float | None:
 def _cron(minute: str, hour: str, day: str, month: str, weekday: str, _year: str) -> float:
     times = _count(minute, 0, 59) * _count(hour, 0, 23)
     if weekday in {"?", "*"}:
-        days = _DAYS if day in {"?", "*"} else float(_count(day.replace("W", ""), 1, 31))
+        days = (
+            _DAYS if day in {"?", "*"} else float(_count("1" if day.startswith("L") else day.replace("W", ""), 1, 31))
+        )
+    elif "#" in weekday or weekday.endswith("L"):
+        days = 1.0  # one such day of the month
     else:
         days = _count(weekday, 1, 7, _WEEKDAYS) * _DAYS / 7
-        if "#" in weekday or weekday.endswith("L"):
-            days = 1.0  # one such day of the month
     return times * days * _count(month, 1, 12, _MONTHS) / 12
 
 
@@ -47,7 +49,7 @@ def _count(field: str, first: int, last: int, names: list[str] | None = None) ->
         ValueError: The field cannot be read.
     """
     found: set[int] = set()
-    for part in re.sub(r"[L#].*$", "1", field).split(","):
+    for part in field.split(","):
         span, _, step = part.partition("/")
         start, dash, end = (str(first), "-", str(last)) if span in {"*", "?"} else span.partition("-")
         begin = _number(start, first, names)

@@ -1,0 +1,133 @@
+"""The export against the real AWS provider: validated and planned for every kind of stack, and taken round once.
+
+Round is: the foundation, then the loop on top of it, a plan with nothing left to do, and a destroy that leaves nothing.
+The emulator stands for AWS; what it cannot do is a fault that fails the test, never something left out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+import emulator
+import pytest
+from projects import shop
+from terraform import Terraform, TerraformError, need_terraform
+
+from loopwright.terraform.export import export
+from loopwright.terraform.write import write
+
+pytestmark = pytest.mark.xdist_group("terraform")
+
+PLANNED = [
+    ("dev", "plain"),
+    ("prod", "plain"),
+    ("prod", "serverless"),
+    ("prod", "existing-network"),
+    ("prod", "everything"),
+]
+EVERY_FAILURE = bool(os.environ.get("LOOPWRIGHT_EVERY_FAILURE"))
+FAILURES = 6
+
+
+@pytest.fixture(autouse=True)
+def _terraform():
+    need_terraform()
+
+
+@pytest.fixture
+def aws():
+    with emulator.serve() as running:
+        yield running
+
+
+def exported(folder, aws, graph):
+    """Write an export and make it ready."""
+    write(folder, export(graph))
+    terraform = Terraform(folder, aws.endpoint)
+    terraform.init()
+    return terraform
+
+
+@pytest.mark.parametrize(("stack", "option"), PLANNED)
+def test_the_provider_validates_and_plans_it(tmp_path, aws, figures, stack, option):
+    graph = shop(stack, option)
+    terraform = exported(tmp_path, aws, graph)
+    assert [str(found) for found in terraform.validate()] == []
+    planned = terraform.plan()
+    assert len(planned.actions()) == len(graph.resources())
+    assert {tuple(words) for words in planned.actions().values()} == {("create",)}
+    assert aws.faults() == []
+    figures(f"{len(graph.resources())} resources of {len({node.type for node in graph.resources()})} types planned")
+
+
+def test_no_policy_is_hidden_in_a_plan(tmp_path, aws):
+    """What is known after apply is read by no scanner and by no reviewer."""
+    terraform = exported(tmp_path, aws, shop("prod", "everything"))
+    written = json.loads((tmp_path / "main.tf.json").read_text())["resource"]
+    texts = {"policy", "assume_role_policy", "event_pattern", "dashboard_body"}
+    seen, hidden = 0, []
+    for change in terraform.plan().document["resource_changes"]:
+        for name in texts & set(written[change["type"]][change["name"]]):
+            seen += 1
+            hidden += [change["address"]] if change["change"]["after_unknown"].get(name) is True else []
+    assert seen > 40
+    assert hidden == []
+
+
+def test_it_goes_round(tmp_path, aws, figures):
+    foundation, whole = shop("dev", image=False), shop("dev", "everything")
+    terraform = exported(tmp_path, aws, foundation)
+    terraform.apply()
+    assert len(terraform.state_list()) == len(foundation.resources())
+
+    exported(tmp_path, aws, whole)
+    done = terraform.apply()
+    assert len(terraform.state_list()) == len(whole.resources())
+    assert terraform.plan().drift() == {}
+
+    terraform.destroy()
+    assert terraform.state_list() == []
+    assert aws.leftovers() == []
+    assert aws.faults() == []
+    kinds = len({node.type for node in whole.resources()})
+    figures(f"{len(whole.resources())} resources of {kinds} types applied; second plan empty; destroy left nothing")
+    figures(f"the slowest: {sorted(done.seconds.items(), key=lambda each: -each[1])[:3]}")
+
+
+def test_production_refuses_to_be_destroyed(tmp_path, aws):
+    terraform = exported(tmp_path, aws, shop("prod", image=False))
+    terraform.apply()
+    with pytest.raises(TerraformError, match=r"prevent_destroy|Instance cannot be destroyed"):
+        terraform.destroy()
+    assert len(terraform.state_list()) == len(shop("prod", image=False).resources())
+    assert terraform.unprotect()
+    terraform.apply()
+    terraform.destroy()
+    assert aws.leftovers() == []
+
+
+def test_a_failure_at_any_resource_is_mended_by_applying_again(tmp_path, aws, figures):
+    """A mutating call is refused, further on each time: what was made stays, and the next apply goes on from there."""
+    terraform = exported(tmp_path / "first", aws, shop())
+    terraform.apply()
+    calls = len(aws.mutations())
+    terraform.destroy()
+    step = 1 if EVERY_FAILURE else calls // FAILURES
+    failed = 0
+    for number, nth in enumerate(range(1, calls, step)):
+        aws.reset()
+        again = exported(tmp_path / f"failure-{number}", aws, shop())
+        aws.fail(nth=nth)
+        try:
+            again.apply()
+        except TerraformError:
+            failed += 1
+        aws.forgive()
+        again.apply()
+        assert again.plan().drift() == {}, f"call {nth} of {calls}"
+        assert len(again.state_list()) == len(shop().resources())
+    assert failed, "no call was refused"
+    figures(
+        f"{failed} applies failed at one of {calls} calls; every one converged with the next, and the plan was empty"
+    )
