@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.locked
+JUDGE  := .venv-judge
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lock
@@ -27,10 +28,16 @@ $(STAMP): requirements/uv.txt requirements/dev.txt
 lock: ## resolve the locks again, with hashes and without download addresses
 	@UV="$(BIN)/uv" requirements/lock
 
+$(JUDGE)/.locked: requirements/judge.txt $(STAMP)
+	@echo "setup: $(JUDGE) from requirements/judge.txt: outside judges of infra/, which pin too much for $(VENV)"
+	@$(PYTHON) -m venv --clear $(JUDGE)
+	@VIRTUAL_ENV=$(JUDGE) $(BIN)/uv pip sync --quiet --require-hashes requirements/judge.txt
+	@touch $@
+
 demo: setup ## the main job: a repository from nothing to a served champion, under demo/
 	@$(BIN)/python tools/demo.py
 
-test: setup ## all tests
+test: setup $(JUDGE)/.locked ## all tests
 	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 check: setup ## lint, types, import contracts

@@ -209,6 +209,26 @@ def parity(report: Report, /, first: str, second: str, project: Path, *, as_json
     report.judged(parities.lines(found), parities.as_document(found), parities.differs(found))
 
 
+@cli.command()
+@click.argument("stacks", metavar="[STACK]...", nargs=-1)
+@_PROJECT
+@_JSON
+@common
+@click.pass_obj
+def check(report: Report, /, stacks: tuple[str, ...], project: Path, *, as_json: bool) -> None:
+    """Prove, without an account, that a repository's infrastructure hangs together; exit 3 where it does not.
+
+    Of every stack, or of those named: the program evaluates; every name, role, metric, event and variable that one
+    part uses is made by another; names fit the services' limits.
+    """
+    from loopwright import check as checks  # noqa: PLC0415 - see the head of the module
+
+    report.as_json = as_json
+    with report.step("evaluating infra/ and following every wire"):
+        found = checks.check(project, stacks)
+    report.judged(checks.lines(found), checks.as_document(found), checks.differs(found))
+
+
 @cli.group()
 def export() -> None:
     """Write the same loop for other tools."""

@@ -12,6 +12,7 @@ __all__ = ["body"]
 
 WIDTH, HEIGHT, COLUMNS = 12, 6, 2
 MINUTE, HOUR, DAY = 60, 3600, 86_400
+DECISIONS = "filter ispresent(explanation) | fields @timestamp, reason, explanation | sort @timestamp desc | limit 50"
 JOB_LOGS = "/aws/sagemaker/ProcessingJobs"
 
 Metric = list[Any]
@@ -74,21 +75,8 @@ def body(names: Names, *, feature_event: str, monthly_usd: float, alarms: list[s
         _own(names, "Rows that the data contract refuses (share)", "BrokenShare"),
         _own(names, "Model version that serves", "ServingVersion", stat="Maximum", period=HOUR),
         _own(names, "Retrainings started", "Retrainings", stat="Sum"),
-        _log(
-            names,
-            "Decisions to retrain, and why",
-            names.log_group("controller"),
-            "filter ispresent(decision.reason) "
-            "| fields @timestamp, decision.start, decision.reason, decision.explanation "
-            "| sort @timestamp desc | limit 50",
-        ),
-        _log(
-            names,
-            "Rollouts, and why",
-            names.log_group("deployer"),
-            "filter ispresent(decision.explanation) | fields @timestamp, decision.action, decision.explanation "
-            "| sort @timestamp desc | limit 50",
-        ),
+        _log(names, "Decisions to retrain, and why", names.log_group("controller"), DECISIONS),
+        _log(names, "Rollouts, and why", names.log_group("deployer"), DECISIONS),
         _spend(names, monthly_usd),
     ]
     return {"widgets": [widget | _place(number) for number, widget in zip(count(), widgets)]}

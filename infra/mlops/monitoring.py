@@ -119,12 +119,16 @@ class Monitor(pulumi.ComponentResource):
             pipeline_display_name=args.names.of("monitor"),
             pipeline_description="drift, data quality and model quality of what was served",
             role_arn=args.pipeline_role_arn,
-            pipeline_definition=pulumi.Output.json_dumps(
-                monitor_definition(args.jobs, capture_uri=args.capture_uri), sort_keys=True
-            ),
+            pipeline_definition=pulumi.Output.json_dumps(self._definition(), sort_keys=True),
             opts=self._child,
         )
         return pipeline.arn
+
+    def _definition(self) -> dict[str, Any]:
+        args = self._args
+        return monitor_definition(
+            args.jobs, capture_uri=args.capture_uri, namespace=args.names.namespace, endpoint=args.names.prefix
+        )
 
     def _alarm(self, alarm: Alarm) -> cloudwatch.MetricAlarm:
         told: dict[str, Any] = {"alarm_actions": [self.topic_arn], "ok_actions": [self.topic_arn]}

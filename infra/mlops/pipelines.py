@@ -32,6 +32,15 @@ DEFAULTS = {
 """Parameters of a training run, as the controller gives them; the defaults are those of a run started by hand."""
 
 
+ARGUMENTS: dict[str, tuple[Any, ...]] = {
+    "prepare": (
+        *("--as-of", {"Get": "Parameters.DataUntil"}),
+        *("--windows-days", {"Get": "Parameters.WindowsDays"}),
+    ),
+}
+"""What a stage is told of the run, beside its own parameters; an empty text leaves those as they are."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stage:
     """One stage of `dvc.yaml`, as far as AWS is concerned."""
@@ -120,9 +129,17 @@ def training_definition(
     return {"Version": VERSION, "Metadata": {}, "Parameters": parameters, "Steps": steps}
 
 
-def monitor_definition(jobs: Jobs, *, capture_uri: pulumi.Input[str]) -> dict[str, Any]:
-    """Return the definition of the monitor pipeline: one job that reads what was captured and what became of it."""
+def monitor_definition(jobs: Jobs, *, capture_uri: pulumi.Input[str], namespace: str, endpoint: str) -> dict[str, Any]:
+    """Return the definition of the monitor pipeline: one job that reads what was captured and what became of it.
+
+    Args:
+        jobs: What it has in common with the jobs of the training pipeline.
+        capture_uri: `s3://` prefix of captured requests.
+        namespace: CloudWatch namespace that it publishes in.
+        endpoint: The one dimension of what it publishes.
+    """
     step = _job(MONITOR, jobs)
+    step["Arguments"]["AppSpecification"]["ContainerArguments"] += ["--namespace", namespace, "--endpoint", endpoint]
     # It publishes metrics itself, so it cannot be cut off from the network as the others are.
     step["Arguments"]["NetworkConfig"]["EnableNetworkIsolation"] = False
     step["Arguments"]["ProcessingInputs"] = [
@@ -167,7 +184,10 @@ def _job(stage: Stage, jobs: Jobs) -> dict[str, Any]:
 def _processing(stage: Stage, jobs: Jobs) -> dict[str, Any]:
     isolated = not (jobs.tracked and stage.tracks)
     return {
-        "AppSpecification": {"ImageUri": jobs.environment.image, "ContainerArguments": [stage.name]},
+        "AppSpecification": {
+            "ImageUri": jobs.environment.image,
+            "ContainerArguments": [stage.name, *ARGUMENTS.get(stage.name, ())],
+        },
         "Environment": dict(jobs.environment.variables),
         "NetworkConfig": {
             "EnableInterContainerTrafficEncryption": True,
@@ -295,6 +315,7 @@ def _register(found: Sequence[Stage], jobs: Jobs, group_name: pulumi.Input[str],
         "Arguments": {
             "CustomerMetadataProperties": {
                 **hashes,
+                "champion": {"Get": "Parameters.Champion"},
                 "execution": {"Get": "Execution.PipelineExecutionArn"},
                 "reason": {"Get": "Parameters.Reason"},
             },

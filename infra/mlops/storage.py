@@ -134,10 +134,19 @@ class ArtifactStore(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[versioning]),
         )
         policy = document(*resources.bucket(names.bucket_arn(role))["Statement"], *statements)
-        s3.BucketPolicy(f"{name}-policy", bucket=bucket.id, policy=pulumi.Output.json_dumps(policy), opts=self._child)
-        if logs:
+        allowed = s3.BucketPolicy(
+            f"{name}-policy", bucket=bucket.id, policy=pulumi.Output.json_dumps(policy), opts=self._child
+        )
+        if logs is None:
+            self._logs_allowed = allowed
+        else:
             s3.BucketLogging(
-                f"{name}-logging", bucket=bucket.id, target_bucket=logs.id, target_prefix=f"{role}/", opts=self._child
+                f"{name}-logging",
+                bucket=bucket.id,
+                target_bucket=logs.id,
+                target_prefix=f"{role}/",
+                # S3 asks the other bucket's policy whether it may, and refuses otherwise.
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[self._logs_allowed]),
             )
         return bucket
 

@@ -85,14 +85,18 @@ class Blueprint:
         content["ProductionVariants"] = [{**each, "ModelName": model} for each in template["ProductionVariants"]]
         return {"EndpointConfigName": self._name(version, content), **content, "Tags": self._tags()}
 
-    def update(self, endpoint: str, config: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the request that moves the endpoint to a configuration."""
+    def update(self, endpoint: str, config: Mapping[str, Any], *, first: bool = False) -> dict[str, Any]:
+        """Return the request that moves the endpoint to a configuration.
+
+        The ``first`` model replaces an endpoint that answers with errors only: there is nothing to go back to, and
+        the alarms that those errors raise would end the deployment.
+        """
         request = {"EndpointName": endpoint, "EndpointConfigName": config["EndpointConfigName"]}
         if any("ServerlessConfig" in each for each in config["ProductionVariants"]):
             # Deployment guardrails know real-time and asynchronous endpoints only; this moves all at once.
             return request
         deployment: dict[str, Any] = {"BlueGreenUpdatePolicy": self._blue_green()}
-        if self.alarms:
+        if self.alarms and not first:
             deployment["AutoRollbackConfiguration"] = {"Alarms": [{"AlarmName": name} for name in self.alarms]}
         # Retained is the number of instances that autoscaling has found; the template has the one to begin with.
         fresh = [{"VariantPropertyType": "DataCaptureConfig"}]

@@ -241,7 +241,7 @@ def _deploy(settings: Settings, state: State, package: Package) -> str:
     if not _mark(package, marks, only_approved=True):
         return f"version {package.version} was revoked meanwhile"
     try:
-        sagemaker.update_endpoint(**plan.update(endpoint, config))
+        sagemaker.update_endpoint(**plan.update(endpoint, config, first=before.version is None))
     except ClientError:
         found = sagemaker.describe_endpoint(EndpointName=endpoint)
         pending = found.get("PendingDeploymentSummary", {}).get("EndpointConfigName", name)

@@ -202,7 +202,8 @@ def _obstacle(state: State, endpoint: Endpoint, wanted: Package, image: str) -> 
     if gone := [name for name, value in state.alarms.items() if value == "MISSING"]:
         because = f"the rollback alarm {gone[0]} does not exist"
         return _nothing("no-alarm", because, page="a rollback alarm is missing")
-    if firing := [name for name, value in state.alarms.items() if value == "ALARM"]:
+    firing = [name for name, value in state.alarms.items() if value == "ALARM"]
+    if firing and endpoint.version is not None:  # an endpoint without any model answers with errors, as it should
         # It would end the deployment at once, and the version would be taken for a bad one.
         because = f"{', '.join(firing)} is in ALARM already; version {wanted.version} waits"
         return _nothing("alarm", because, page=f"a rollback alarm keeps version {wanted.version} waiting")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mlops.alarms import ROLLBACK
 from mlops.policies.statements import Document, Statement, allow, document
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ def serving(names: Names) -> Document:
         *_read(names, "artifacts", "Models", "models/*"),
         _write(names, "capture", "Capture", "*"),
         *_run_image(names, names.endpoint_log_group),
+        # A rollout with automatic rollback looks at its alarms as this role.
+        allow("Rollback", ["cloudwatch:DescribeAlarms"], *map(names.alarm_arn, ROLLBACK)),
     )
 
 
@@ -86,12 +89,7 @@ def controller(names: Names, *, data_prefix: str, record_prefix: str) -> Documen
             ["sagemaker:StartPipelineExecution", "sagemaker:ListPipelineExecutions"],
             training_pipeline,
         ),
-        allow("Runs", ["sagemaker:ListPipelineParametersForExecution"], f"{training_pipeline}/execution/*"),
-        allow(
-            "Packages",
-            ["sagemaker:ListModelPackages"],
-            names.arn("sagemaker", f"model-package-group/{names.of('models')}"),
-        ),
+        _versions(names),
         # DescribeAlarms knows no narrower resource than all alarms of the account.
         allow("Alarms", ["cloudwatch:DescribeAlarms"], names.arn("cloudwatch", "alarm:*")),
         allow("Pause", ["ssm:GetParameter"], names.arn("ssm", f"parameter{names.parameter('paused')}")),
@@ -101,7 +99,7 @@ def controller(names: Names, *, data_prefix: str, record_prefix: str) -> Documen
             f"arn:{names.partition}:budgets::{names.account}:budget/{names.of('budget')}",
         ),
         *_list(names, "data", "NewData", f"{data_prefix}*"),
-        _write(names, "artifacts", "Record", f"{record_prefix}*"),
+        *_record(names, record_prefix),
         _publish(names.namespace),
         allow("Tell", ["sns:Publish"], names.arn("sns", names.of("alerts"))),
     )
@@ -111,7 +109,6 @@ def deployer(names: Names, *, record_prefix: str) -> Document:
     """The deployer: make the endpoint serve the newest approved model, and clean up what it made itself."""
     ours = [names.arn("sagemaker", f"{kind}/{names.prefix}-*") for kind in ("model", "endpoint-config")]
     endpoint = names.arn("sagemaker", f"endpoint/{names.prefix}")
-    group = names.arn("sagemaker", f"model-package-group/{names.of('models')}")
     packages = names.arn("sagemaker", f"model-package/{names.of('models')}/*")
     made = [
         f"sagemaker:{verb}{kind}" for kind in ("Model", "EndpointConfig") for verb in ("Create", "Describe", "Delete")
@@ -123,12 +120,12 @@ def deployer(names: Names, *, record_prefix: str) -> Document:
         allow("Update", ["sagemaker:UpdateEndpoint"], ours[1]),
         # Both listings know no narrower resource; they are filtered by our prefix.
         allow("Listing", ["sagemaker:ListModels", "sagemaker:ListEndpointConfigs"], "*", when=_in_region(names)),
-        allow("Group", ["sagemaker:ListModelPackages"], group),
+        _versions(names),
         allow("Packages", ["sagemaker:DescribeModelPackage", "sagemaker:UpdateModelPackage"], packages),
         allow("Alarms", ["cloudwatch:DescribeAlarms"], names.arn("cloudwatch", "alarm:*")),
-        allow("Artefact", ["s3:GetObject", "s3:GetObjectAttributes"], f"{names.bucket_arn('artifacts')}/models/*"),
+        allow("Artefact", ["s3:GetObject"], f"{names.bucket_arn('artifacts')}/models/*"),
         _pass_role(names, "serving", "sagemaker.amazonaws.com"),
-        _write(names, "artifacts", "Record", f"{record_prefix}*"),
+        *_record(names, record_prefix),
         _publish(names.namespace),
         allow("Tell", ["sns:Publish"], names.arn("sns", names.of("alerts"))),
     )
@@ -226,6 +223,20 @@ def _write(names: Names, role: str, sid: str, *prefixes: str) -> Statement:
     arn = names.bucket_arn(role)
     actions = ["s3:PutObject", "s3:AbortMultipartUpload"]
     return allow(sid, actions, *(f"{arn}/{prefix}" for prefix in prefixes))
+
+
+def _versions(names: Names) -> Statement:
+    """Return the right to list the model's versions, by the package that AWS's reference names and the group asked."""
+    kinds = (f"model-package/{names.of('models')}/*", f"model-package-group/{names.of('models')}")
+    return allow("Listed", ["sagemaker:ListModelPackages"], *(names.arn("sagemaker", kind) for kind in kinds))
+
+
+def _record(names: Names, prefix: str) -> list[Statement]:
+    """Return the right to add to the record of decisions, and to see what was told already."""
+    return [
+        *_list(names, "artifacts", "Record", f"{prefix}*"),
+        allow("Record", ["s3:PutObject"], f"{names.bucket_arn('artifacts')}/{prefix}*"),
+    ]
 
 
 def _run_image(names: Names, *log_groups: str) -> list[Statement]:

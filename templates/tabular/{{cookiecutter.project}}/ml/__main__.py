@@ -20,6 +20,7 @@ COMMANDS = {
     "gates": ("ml.gates:main", "ask every gate (a stage)"),
     "register": ("ml.register:main", "register the model that passed (a stage)"),
     "serve": ("ml.serve:main", "answer GET /ping and POST /invocations"),
+    "monitor": ("ml.monitor:main", "watch what was served (on AWS: a daily job)"),
     "versions": ("ml.registry:versions", "list the registered versions"),
     "promote": ("ml.registry:promote", "make VERSION (by default the challenger) the champion"),
     "rollback": ("ml.registry:rollback", "make the version that the champion replaced the champion again"),

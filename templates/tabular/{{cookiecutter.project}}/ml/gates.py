@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from ml import contract as contracts
-from ml import judges, latency, params, tracking
+from ml import hashes, judges, latency, params, tracking
 from ml.artefact import digest
 from ml.errors import LoopError
 from ml.model import load
-from ml.paths import GATES, GATES_TABLE, METRICS, MODEL, PLOTS, REPORTS, RUN, TEST, TRAIN
+from ml.paths import ARCHIVE, GATES, GATES_TABLE, METRICS, MODEL, PLOTS, REPORTS, RUN, TEST, TRAIN
 from ml.registry import Registry
 from ml.train import target
 
@@ -75,7 +75,13 @@ def write(verdicts: Sequence[Verdict], sha256: str) -> None:
     """Write the verdicts for machines and for people, and say them."""
     REPORTS.mkdir(exist_ok=True)
     passed = all(verdict.passed for verdict in verdicts)
-    report = {"passed": passed, "model_sha256": sha256, "gates": [asdict(verdict) for verdict in verdicts]}
+    archive = hashes.sha256(ARCHIVE) if ARCHIVE.is_file() else None
+    report = {
+        "passed": passed,
+        "model_sha256": sha256,
+        "artefact_sha256": archive,
+        "gates": [asdict(verdict) for verdict in verdicts],
+    }
     GATES.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     rows = ["| gate | verdict | value | limit | note |", "|---|---|---|---|---|"]
     for verdict in verdicts:

@@ -56,6 +56,34 @@ class Train(_Part):
         return Settings(**self.model_dump(exclude={"validation_share"}))
 
 
+class Run(_Part):
+    """What a run is told beside `params.yaml`: on AWS by the controller, by hand through the same options."""
+
+    as_of: str = ""
+    """An ISO time; empty leaves `prepare.as_of`."""
+    windows_days: str = ""
+    """Whole numbers with commas between; rows for the longest are kept. Empty leaves `prepare.window_days`."""
+
+    def over(self, how: Prepare) -> Prepare:
+        """Return ``how`` with what this run was told.
+
+        Raises:
+            ParamsError: It cannot be meant.
+        """
+        told: dict[str, object] = {"as_of": self.as_of} if self.as_of else {}
+        try:
+            if self.windows_days:
+                told["window_days"] = max(int(days) for days in self.windows_days.split(","))
+            return Prepare.model_validate(how.model_dump() | told)
+        except ValueError as error:
+            because = " ".join(str(error).split())
+            raise ParamsError(
+                f"a run cannot be told {told or self.windows_days}",
+                because=because,
+                attempt="an ISO time for --as-of, whole numbers of days for --windows-days",
+            ) from error
+
+
 class Params(_Part):
     """The whole of `params.yaml`."""
 

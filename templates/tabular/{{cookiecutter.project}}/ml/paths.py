@@ -17,6 +17,9 @@ GATES_TABLE = REPORTS / "gates.md"
 RUN = REPORTS / "run.json"
 REGISTERED = REPORTS / "registered.json"
 
+ARCHIVE = Path("/opt/ml/processing/in/train/model.tar.gz")
+"""What SageMaker packs the model into; only a job on AWS has it."""
+
 SERVING = Path(".serving/model")
 CHAMPION = Path(".serving/champion")
 LOCK = Path("requirements/train.txt")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -30,13 +31,18 @@ class DataContractError(LoopError):
     """The data breaks its contract."""
 
 
-def main(_arguments: Sequence[str] = ()) -> None:
-    """Run the stage."""
+def main(arguments: Sequence[str] = ()) -> None:
+    """Run the stage; a run may be told until when and how far back it looks, beside `params.yaml`."""
+    parser = argparse.ArgumentParser(prog="python -m ml prepare")
+    parser.add_argument("--as-of", default="", help="only what was known at this ISO time counts")
+    parser.add_argument("--windows-days", default="", help="days with commas between; rows for the longest are kept")
     contract, how = contracts.load(), params.load()
+    told = params.Run(**vars(parser.parse_args(list(arguments))))
+    within = told.over(how.prepare)
     history = checked(as_declared(pl.read_parquet(HISTORY), schema.SCHEMA))
-    fresh(history, contract, how.prepare.as_of)
+    fresh(history, contract, within.as_of)
     golden = pl.read_parquet(contract.gates.golden.path) if contract.gates.golden else history.clear()
-    train, test, facts = prepared(history, golden, contract, how.prepare, how.train.seed)
+    train, test, facts = prepared(history, golden, contract, within, how.train.seed)
     TRAIN.parent.mkdir(parents=True, exist_ok=True)
     REPORTS.mkdir(exist_ok=True)
     train.write_parquet(TRAIN)

@@ -39,6 +39,7 @@ def test_verdicts_are_written_for_machines_and_for_people(capsys: pytest.Capture
             {
                 "passed": False,
                 "model_sha256": "abc",
+                "artefact_sha256": None,
                 "gates": [
                     {"gate": "metric", "passed": True, "value": 0.51239, "limit": 0.5, "note": "f1 0.5124 | fine"},
                     {"gate": "sanity", "passed": True, "value": None, "limit": None, "note": "nothing odd"},

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from polars.testing import assert_frame_equal
 
-from ml import hashes, prepare, schema
+from ml import hashes, params, prepare, schema
 from ml.prepare import DataContractError, checked, fresh, prepared
 from ml.split import LAST_KNOWN, Keys, split, with_last_known
 from tests.stages import SCHEMA, START, a_contract, a_frame, document
@@ -208,3 +208,24 @@ def test_the_stage_refuses_broken_and_old_data(repository: Contract) -> None:
     with pytest.raises(DataContractError, match="breaks its contract"):
         prepare.main()
     assert not Path("data/prepared").exists()
+
+
+@pytest.mark.parametrize(
+    ("told", "as_of", "window"),
+    [
+        ({}, None, None),
+        ({"as_of": "", "windows_days": ""}, None, None),
+        ({"as_of": "2026-03-01T00:00:00+01:00"}, START.replace(year=2026, month=2, day=28, hour=23), None),
+        ({"windows_days": "30,120,60"}, None, 120),
+    ],
+)
+def test_a_run_is_told_until_when_and_how_far_back(told, as_of, window):
+    how = HOW
+    within = params.Run(**told).over(how)
+    assert within == how.model_copy(update={"as_of": as_of, "window_days": window})
+
+
+@pytest.mark.parametrize("told", [{"as_of": "yesterday"}, {"windows_days": "30;60"}, {"windows_days": "-1"}])
+def test_a_run_that_cannot_be_meant_is_refused(told):
+    with pytest.raises(params.ParamsError, match="try: an ISO time"):
+        params.Run(**told).over(HOW)

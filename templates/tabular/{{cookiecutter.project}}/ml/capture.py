@@ -1,0 +1,191 @@
+"""What SageMaker captured of an endpoint: from its files to rows, each accepted or refused by the data contract.
+
+A file holds a line of JSON a request. The server's own request door (`ml/serving/requests.py`) judges it, so that the
+monitor and the server never disagree. Nothing stops the reading and nothing is lost: a line that is no request, or a
+request that has no rows to count, counts as one refused row. A reason never quotes a value of a request, and names
+only columns that are known: the first row of a CSV without a header would otherwise be told as its columns.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import csv
+import io
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from ml.serving.requests import BOM, MAX_BYTES, Media, Problem, Refused, media, too_large
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ml.serving.requests import Door
+
+ANONYMOUS = re.compile(r".* (is (?:not|less|more|longer) .*)", re.DOTALL)
+"""The end of a reason that begins with the value."""
+TYPES = {"JSON": "application/json", "CSV": "text/csv"}
+"""The Content-Type that an encoding stands for where none was observed."""
+
+
+class UnreadableError(ValueError):
+    """A line that is no request; the message is the reason."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One captured request, judged."""
+
+    file: str
+    line: int
+    """Counted from 1."""
+    event: str | None
+    """SageMaker's id of the request."""
+    time: datetime | None
+    """When it was answered, in UTC."""
+    accepted: int
+    """Rows that the data contract accepts."""
+    refused: tuple[tuple[int | None, str], ...]
+    """Row (from 0; None for a request as a whole) and reason of the others, once a row."""
+
+
+def read(folder: Path, door: Door) -> Iterator[Request]:
+    """Yield every request in the `*.jsonl` files below ``folder``, in the order of their names."""
+    for path in sorted(path for path in folder.rglob("*.jsonl") if path.is_file()):
+        name = path.relative_to(folder).as_posix()
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                if line.strip():
+                    yield _request(name, number, line, door)
+
+
+def _request(file: str, number: int, line: bytes, door: Door) -> Request:
+    event, time, accepted = None, None, 0
+    refused: list[tuple[int | None, str]]
+    try:
+        record = _record(line)
+        event, time = _metadata(record)
+        accepted, refused = judge(*_body(record), door)
+    except UnreadableError as error:
+        refused = [(None, str(error))]
+    except Refused as error:  # of its Content-Type or its size: there are no rows yet
+        refused = [(None, error.what)]
+    return Request(file=file, line=number, event=event, time=time, accepted=accepted, refused=tuple(refused))
+
+
+def judge(body: bytes, how: Media, door: Door) -> tuple[int, list[tuple[int | None, str]]]:
+    """Return how many rows of ``body`` are accepted, and the row and the reason of each that is not.
+
+    The server refuses a request for one broken row; here the other rows of it are judged by themselves.
+    """
+    try:
+        return door.read(body, how)[1], []
+    except Refused as error:
+        whole = error
+    bodies = _split(body, how)
+    if len(bodies) < 2 or not whole.problems or whole.problems[0].row is None:  # noqa: PLR2004 - nothing to tell apart
+        return 0, [(row if bodies else None, _reason(whole, door)) for row in range(max(1, len(bodies)))]
+    refused: list[tuple[int | None, str]] = []
+    for row, alone in enumerate(bodies):
+        try:
+            door.read(alone, how)
+        except Refused as error:
+            refused.append((row, _reason(error, door)))
+    return len(bodies) - len(refused), refused
+
+
+def _record(line: bytes) -> dict[str, Any]:
+    try:
+        record = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise UnreadableError("the line is not JSON") from error
+    if not isinstance(record, dict):
+        raise UnreadableError("the line is not a captured request")
+    return record
+
+
+def _metadata(record: dict[str, Any]) -> tuple[str | None, datetime | None]:
+    """Return the id and the time of a request, None where there is none: it can be judged without them."""
+    found = record.get("eventMetadata")
+    found = found if isinstance(found, dict) else {}
+    event, text = found.get("eventId"), found.get("inferenceTime")
+    try:
+        time = datetime.fromisoformat(text) if isinstance(text, str) else None
+        time = time.replace(tzinfo=UTC) if time and time.tzinfo is None else time and time.astimezone(UTC)
+    except (ValueError, OverflowError):
+        time = None
+    return event if isinstance(event, str) else None, time
+
+
+def _body(record: dict[str, Any]) -> tuple[bytes, Media]:
+    """Return the bytes that were sent, and how they are meant."""
+    match record.get("captureData"):
+        case {"endpointInput": {"data": str() as data, "encoding": "JSON" | "CSV" | "BASE64" as encoding, **rest}}:
+            observed = rest.get("observedContentType") or TYPES.get(encoding, "")
+        case _:
+            raise UnreadableError("the line is not a captured request")
+    if not isinstance(observed, str):
+        raise UnreadableError("the line is not a captured request")
+    try:
+        body = base64.b64decode(data, validate=True) if encoding == "BASE64" else data.encode()
+    except (binascii.Error, ValueError) as error:
+        raise UnreadableError("the body is not base64") from error
+    if len(body) > MAX_BYTES:
+        raise too_large()
+    return body, media(observed)
+
+
+def _split(body: bytes, how: Media) -> list[bytes]:
+    """Return a body of its own for each row; none where no rows can be told apart."""
+    try:
+        return _csv(body, header=how.header) if how.csv else _json(body)
+    # Deeper lists are read than can be written again.
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError, UnicodeDecodeError, csv.Error):
+        return []
+
+
+def _json(body: bytes) -> list[bytes]:
+    match orjson.loads(body.removeprefix(BOM)):
+        case {"columns": list() as names, "data": list() as rows, **rest} if not rest:
+            return [orjson.dumps({"columns": names, "data": [row]}) for row in rows]
+        case {"instances": list() as rows, **rest} if not rest:
+            return [orjson.dumps([row]) for row in rows]
+        case list() as rows:
+            return [orjson.dumps([row]) for row in rows]
+        case dict():
+            return [body]
+    return []
+
+
+def _csv(body: bytes, *, header: bool) -> list[bytes]:
+    rows = list(filter(None, csv.reader(io.StringIO(body.removeprefix(BOM).decode(), newline=""), strict=True)))
+    above = [rows.pop(0)] if header and rows else []
+    bodies = []
+    for row in rows:
+        text = io.StringIO(newline="")
+        csv.writer(text).writerows([*above, row])
+        bodies.append(text.getvalue().encode())
+    return bodies
+
+
+def _reason(error: Refused, door: Door) -> str:
+    """Return the first reason in words that many requests share."""
+    return _words(error.problems[0], door) if error.problems else error.what
+
+
+def _words(problem: Problem, door: Door) -> str:
+    reason = problem.reason
+    if reason.startswith("there is no such column"):
+        return "a column that is not known"
+    if reason.startswith("there are "):
+        reason = "there are more or fewer values than columns"
+    elif reason.startswith("the column is there "):
+        reason = "the column is there more than once"
+    elif found := ANONYMOUS.fullmatch(reason):
+        reason = f"a value {found[1]}"
+    return f"{problem.column}: {reason}" if problem.column in door.known else reason

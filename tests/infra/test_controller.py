@@ -1,0 +1,238 @@
+"""The controller's shell against a strict AWS: what it starts and tells, whatever fails or happens twice."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+from fakes import ACCOUNT, ARN, REGION, START, refused
+from handlers import aws, controller
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strict_client import Crash
+from wakeups import CONTROLLER, Context, lines, retraining_world
+from wakeups import wake_controller as wake
+
+
+@pytest.fixture
+def world(monkeypatch):
+    world = retraining_world(monkeypatch)
+    world.package(1)
+    world.package(2, "Rejected")
+    world.execution("Succeeded", days=3)
+    return world
+
+
+def test_drift_starts_one_retraining_with_what_it_needs(world, capsys):
+    world.alarms["churn-dev-drift"] = "ALARM"
+    told = wake()
+    (request,) = world.did("start_pipeline_execution")
+    assert {each["Name"]: each["Value"] for each in request["PipelineParameters"]} == {
+        "Reason": "drift",
+        "DataUntil": "2026-03-10",
+        "WindowsDays": "30,60",
+        "Champion": f"{ARN}:model-package/churn/1",
+    }
+    assert world.metrics == {"Retrainings": 1, "SpendUsd": 12.5, "BudgetUsd": 300, "ControllerHeartbeat": 1}
+    (line,) = lines(capsys)
+    assert (line["reason"], line["outcome"]) == ("drift", world.executions[-1]["PipelineExecutionArn"])
+    (key,) = (key for key in world.objects if key.startswith("artifacts/decisions/"))
+    assert key == "artifacts/decisions/2026/03/10/093000Z-11111111-2222-3333-4444-555555555555.json"
+    assert (
+        json.loads(world.objects[key]["Body"])["state"]["alarms"]["drift"]
+        == "ALARM"
+        == told["state"]["alarms"]["drift"]
+    )
+    assert not world.pages
+
+
+def test_duplicates_start_once(world):
+    world.alarms["churn-dev-drift"] = "ALARM"
+    for _ in range(20):
+        wake()
+    assert [each["PipelineExecutionStatus"] for each in world.executions] == ["Succeeded", "Executing"]
+    assert world.metrics["Retrainings"] == 0
+
+
+def test_duplicates_start_once_where_the_listing_lags(world, monkeypatch):
+    world.alarms["churn-dev-drift"] = "ALARM"
+    stale = world.executions[:]
+    listing = {"PipelineExecutionSummaries": stale}
+    monkeypatch.setattr(world, "sagemaker_list_pipeline_executions", lambda **_: listing)
+    world.now = START.replace(hour=23)
+    for _ in range(10):
+        wake()
+        world.later(minutes=30)
+    assert len(world.executions) == 2
+    assert len(world.did("start_pipeline_execution")) == 10
+
+
+def test_drift_that_outlives_failures_is_tried_again_ever_more_rarely_and_told(world):
+    world.alarms["churn-dev-drift"] = "ALARM"
+    days = []
+    for hour in range(31 * 24):
+        if wake()["start"]:
+            days.append(hour / 24)
+        elif world.executions[-1]["PipelineExecutionStatus"] == "Executing":
+            world.finish("Failed")
+        world.later(hours=1)
+    assert days == [0, 1, 3, 7, 15]
+    assert any("3 retrainings failed in a row" in each["Subject"] for each in world.pages)
+    days = [(each["Subject"], json.loads(each["Message"].partition("recorded:")[2])["at"][:10]) for each in world.pages]
+    assert len(days) == len(set(days)), "it is told once a day"
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_crash_at_any_call_is_made_good_by_the_next_wake_up(monkeypatch, when):
+    for number in range(1, 99):
+        world = retraining_world(monkeypatch)
+        world.alarms["churn-dev-drift"] = "ALARM"
+        world.crash = (number, when)
+        try:
+            wake()
+        except Crash:
+            world.crash = None
+            world.later(seconds=50)
+            wake()
+        else:
+            assert number > 8, "it must have crashed at each call"
+            return
+        assert len(world.executions) == 1
+        assert world.metrics["ControllerHeartbeat"] == 1
+        assert any(key.startswith("artifacts/decisions/") for key in world.objects)
+
+
+@pytest.mark.parametrize(
+    "operation",
+    ["get_parameter", "describe_alarms", "list_pipeline_executions", "list_model_packages", "describe_budget"],
+)
+def test_what_cannot_be_read_starts_nothing_and_is_told_once_a_day(world, operation, capsys):
+    world.alarms["churn-dev-drift"] = "ALARM"
+    world.failing[operation] = refused("ThrottlingException", "Rate exceeded\nfoo")
+    for _ in range(3):
+        assert wake()["reason"] == "unreadable"
+    assert not world.did("start_pipeline_execution")
+    assert [each["Subject"] for each in world.pages] == ["churn dev: the controller is blind"]
+    assert "ThrottlingException" in lines(capsys)[0]["explanation"]
+    assert world.metrics["ControllerHeartbeat"] == 1
+    world.later(days=1)
+    wake()
+    assert len(world.pages) == 2
+
+
+@pytest.mark.parametrize("spend", [{"Amount": "9" * 400}, {"Unit": "EUR"}])
+def test_a_budget_that_makes_no_sense_starts_nothing(world, spend):
+    world.budget = spend
+    assert wake({"reason": "manual"})["reason"] == "unreadable"
+    assert "SpendUsd" not in world.metrics
+
+
+def test_the_switch(world):
+    world.parameter = "true"
+    assert wake({"reason": "manual"})["reason"] == "paused"
+    world.parameter = "yes"
+    assert wake({"reason": "manual"})["reason"] == "unreadable"
+
+
+def test_new_data_is_looked_for_where_it_counts(world, monkeypatch):
+    world.store("data/files/a", b"old")
+    world.objects["data/files/a"]["LastModified"] = START - timedelta(days=9)
+    world.store("data/elsewhere/b", b"new")
+    assert wake()["reason"] == "no-reason"
+    assert not [each for each in world.did("list_objects_v2") if each["Bucket"] == "data"]
+    monkeypatch.setenv("POLICY", json.dumps(CONTROLLER["POLICY"] | {"new_data": True}))
+    controller.settings.cache_clear()
+    assert wake()["reason"] == "no-reason"
+    for number in range(1500):
+        world.store(f"data/files/{number:05}", b"new")
+    assert wake()["reason"] == "new-data"
+
+
+@pytest.mark.parametrize("code", ["ResourceLimitExceeded", "ConflictException"])
+def test_a_refused_start_is_no_retraining(world, code):
+    world.failing["start_pipeline_execution"] = refused(code)
+    assert not wake({"reason": "manual"})["start"]
+    assert world.metrics["Retrainings"] == 0
+    assert len(world.pages) == (code == "ResourceLimitExceeded")
+
+
+@pytest.mark.parametrize("operation", ["put_object", "put_metric_data", "publish"])
+def test_what_cannot_be_told_fails_loudly_and_hinders_nothing_else(world, operation, capsys):
+    world.parameter = "?"
+    world.failing[operation] = refused("InternalError")
+    with pytest.raises(aws.ClientError):
+        wake()
+    assert {"put_object", "put_metric_data", "publish"} <= {called for _, called, _ in world.calls}
+    assert [line.get("level") for line in lines(capsys)] == [None, *["ERROR"] * (3 if operation == "put_object" else 2)]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@settings(deadline=None)
+@given(event=json_values | st.dictionaries(st.sampled_from(["source", "detail-type", "reason", "detail"]), json_values))
+def test_no_event_changes_what_is_done(event):
+    with pytest.MonkeyPatch.context() as patch:
+        world = retraining_world(patch)
+        world.execution("Succeeded", days=3)
+        written = []
+        patch.setattr("sys.stdout.write", written.append)
+        told = controller.handler(event, Context(aws_request_id=event))
+    assert told["start"] == (isinstance(event, dict) and event.get("reason") == "manual")
+    assert [json.loads(line)["component"] for line in written] == ["controller"]
+    assert written[0].isascii()
+    assert written[0].count("\n") == 1
+    assert world.executions[0]["PipelineExecutionArn"].startswith(f"arn:aws:sagemaker:{REGION}:{ACCOUNT}")
+
+
+@pytest.mark.parametrize("name", sorted(CONTROLLER))
+def test_a_missing_variable_is_named(world, monkeypatch, capsys, name):
+    monkeypatch.delenv(name)
+    with pytest.raises(aws.SettingsError, match=name):
+        wake()
+    assert name in lines(capsys)[0]["message"]
+    assert not world.calls
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALARMS", "{}"),
+        ("ALARMS", '{"data": "x", "latency": "y"}'),
+        ("ALARMS", '{"data": 1}'),
+        ("POLICY", "{"),
+        ("POLICY", "[]"),
+        *[
+            ("POLICY", json.dumps(CONTROLLER["POLICY"] | change))
+            for change in (
+                {"schedule_days": 0},
+                {"schedule_days": "7"},
+                {"windows_days": []},
+                {"windows_days": [True]},
+                {"cooldown_hours": -1},
+                {"cooldown_hours": 1e9},
+                {"max_per_month": 2.5},
+                {"max_per_month": True},
+                {"monthly_usd": float("inf")},
+                {"new_data": 1},
+                {"unknown": 1},
+            )
+        ],
+    ],
+)
+def test_a_malformed_variable_is_named(world, monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(aws.SettingsError, match=name):
+        wake()
+
+
+def test_clients_retry_a_bounded_number_of_times(monkeypatch):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    aws.client.cache_clear()
+    made = aws.client("sagemaker")
+    assert made is aws.client("sagemaker")
+    assert made.meta.config.retries == {"mode": "adaptive", "total_max_attempts": 5}

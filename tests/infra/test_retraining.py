@@ -1,0 +1,183 @@
+"""When to retrain: every branch of the decision, and what always holds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from fakes import ARN, START
+from handlers.retraining import Execution, Policy, State, decide, token
+from hypothesis import given
+from hypothesis import strategies as st
+from strict_client import service
+
+POLICY = Policy(
+    schedule_days=7,
+    windows_days=(30, 60),
+    cooldown_hours=24,
+    max_per_month=8,
+    monthly_usd=300,
+    new_data=True,
+    approval="auto",
+)
+STATUSES = service("sagemaker").shape_for("PipelineExecutionStatus").enum
+
+
+def ran(*runs):
+    """Return executions, the newest first, from pairs of a status and an age in hours."""
+    return tuple(
+        Execution(arn=f"{ARN}:pipeline/p/execution/{n}", status=status, started=START - timedelta(hours=hours))
+        for n, (status, hours) in enumerate(runs)
+    )
+
+
+CALM = State(alarms={"drift": "OK", "quality": "OK", "data": "OK"}, executions=ran(("Succeeded", 48)), spend_usd=10.0)
+
+
+def alarm(**roles):
+    return {**CALM.alarms, **roles}
+
+
+ALL = {"alarms": alarm(drift="ALARM", quality="ALARM"), "manual": True}
+DRIFT = {"alarms": alarm(drift="ALARM")}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({}, "no-reason"),
+        (ALL, "quality"),
+        (DRIFT, "drift"),
+        ({"newest_data": START}, "new-data"),
+        ({"newest_data": START - timedelta(hours=49)}, "no-reason"),
+        ({"executions": ran(("Succeeded", 7 * 24))}, "schedule"),
+        ({"executions": ()}, "schedule"),
+        ({"manual": True}, "manual"),
+        # What is in the way, in this order
+        (ALL | {"paused": True, "unreadable": ("spend",)}, "paused"),
+        (ALL | {"unreadable": ("spend",)}, "unreadable"),
+        (ALL | {"spend_usd": None}, "unreadable"),
+        (ALL | {"spend_usd": float("nan")}, "unreadable"),
+        (ALL | {"alarms": alarm(drift="ALARM", quality="MISSING")}, "unreadable"),
+        (ALL | {"executions": ran(("Pondering", 48))}, "unreadable"),
+        (ALL | {"executions": ran(("Executing", 48))}, "in-flight"),
+        (ALL | {"executions": ran(("Succeeded", 30), ("Stopping", 48))}, "in-flight"),
+        (ALL | {"alarms": alarm(drift="ALARM", data="ALARM"), "spend_usd": 900}, "broken-data"),
+        (ALL | {"spend_usd": 300.0}, "budget"),
+        (ALL | {"executions": ran(*[("Succeeded", 25)] * 8)}, "month-full"),
+        # A person need not wait, and waiting is then not what the reason was
+        (DRIFT | {"executions": ran(("Succeeded", 23))}, "cool-down"),
+        (ALL | {"executions": ran(("Succeeded", 23))}, "manual"),
+        (DRIFT | {"executions": ran(("Succeeded", 24))}, "drift"),
+        (DRIFT | {"executions": ran(("Succeeded", -1))}, "cool-down"),
+        # Doubling: 24 h after one failure, 48 h after two, 28 days at most
+        (DRIFT | {"executions": ran(("Failed", 23))}, "back-off"),
+        (DRIFT | {"executions": ran(("Failed", 24))}, "drift"),
+        (DRIFT | {"executions": ran(("Failed", 47), ("CompletedWithFailures", 80))}, "back-off"),
+        (DRIFT | {"executions": ran(("Failed", 48), ("Stopped", 60), ("Failed", 80), ("Succeeded", 99))}, "drift"),
+        (DRIFT | {"executions": ran(*[("Failed", 28 * 24 - 1)] * 8, *[("Succeeded", 9999)])}, "back-off"),
+        (DRIFT | {"executions": ran(*[("Failed", 28 * 24)] * 8)}, "drift"),
+        (DRIFT | {"executions": ran(("Stopped", 23), ("Failed", 99))}, "back-off"),
+        # What a failed retraining was to answer is still asked
+        ({"executions": ran(("Failed", 30), ("Succeeded", 7 * 24))}, "schedule"),
+        (
+            {"executions": ran(("Failed", 30), ("Succeeded", 90)), "newest_data": START - timedelta(hours=60)},
+            "new-data",
+        ),
+    ],
+)
+def test_every_branch(changes, reason):
+    decision = decide(replace(CALM, **changes), POLICY, START)
+    assert decision.reason == reason
+    assert decision.start == (reason in {"quality", "drift", "new-data", "schedule", "manual"})
+    assert decision.explanation.startswith("retrain" if decision.start else "nothing, because")
+
+
+@pytest.mark.parametrize(
+    ("changes", "page"),
+    [
+        (DRIFT | {"executions": ran(("Failed", 20), ("Failed", 80))}, ""),
+        (DRIFT | {"executions": ran(*[("Failed", 20)] * 3)}, "3 retrainings failed in a row"),
+        ({"executions": ran(("Executing", 24))}, ""),
+        ({"executions": ran(("Executing", 25))}, "a retraining does not end"),
+        ({"spend_usd": 301}, ""),
+        (DRIFT | {"spend_usd": 301}, "the budget stops retraining"),
+        ({"alarms": alarm(data="ALARM")}, "broken data"),
+        ({"unreadable": ("x",)}, "the controller is blind"),
+        ({"paused": True}, ""),
+    ],
+)
+def test_a_person_is_called_where_a_person_is_needed(changes, page):
+    assert decide(replace(CALM, **changes), POLICY, START).page == page
+
+
+def test_limits_of_the_month_are_those_of_the_calendar():
+    policy = replace(POLICY, max_per_month=1)
+    first = replace(CALM, executions=ran(("Succeeded", 9 * 24 + 9.6)), **DRIFT)
+    assert decide(first, policy, START).reason == "drift", "it started on the last day of February"
+    assert decide(replace(first, executions=ran(("Succeeded", 9 * 24 + 9.4))), policy, START).reason == "month-full"
+
+
+executions = st.lists(
+    st.tuples(st.sampled_from([*STATUSES, *STATUSES, "Pondering"]), st.integers(-48, 2000)), max_size=12
+).map(lambda runs: ran(*sorted(runs, key=lambda run: run[1])))
+states = st.builds(
+    State,
+    unreadable=st.sampled_from([(), (), (), ("spend: denied",)]),
+    paused=st.sampled_from([False, False, False, True]),
+    alarms=st.dictionaries(
+        st.sampled_from(["drift", "quality", "data"]),
+        st.sampled_from(["OK", "OK", "ALARM", "INSUFFICIENT_DATA", "MISSING"]),
+    ),
+    executions=executions,
+    spend_usd=st.one_of(st.none(), st.floats(0, 400), st.sampled_from([float("nan"), float("inf"), 1.0, 1.0])),
+    newest_data=st.one_of(st.none(), st.integers(0, 900).map(lambda hours: START - timedelta(hours=hours))),
+    manual=st.booleans(),
+)
+policies = st.builds(
+    Policy,
+    schedule_days=st.one_of(st.none(), st.floats(0.1, 1_000_000)),
+    windows_days=st.just((30,)),
+    cooldown_hours=st.one_of(st.sampled_from([0, 24, 1_000_000]), st.floats(0, 1000)),
+    max_per_month=st.integers(0, 40),
+    monthly_usd=st.floats(0, 1_000_000),
+    new_data=st.booleans(),
+    approval=st.just("auto"),
+)
+
+
+@given(states, policies)
+def test_it_decides_on_any_state_and_keeps_every_limit(state, policy):
+    decision = decide(state, policy, START)
+    assert decision == decide(state, policy, START)
+    if not decision.start:
+        return
+    assert not state.paused
+    assert not state.unreadable
+    assert not {each.status for each in state.executions} & {"Executing", "Stopping", "Pondering"}
+    assert state.spend_usd < policy.monthly_usd
+    assert sum(each.started.month == START.month for each in state.executions) < policy.max_per_month
+    assert state.alarms.get("data") != "ALARM"
+    assert decision.reason in decision.wanted
+    if not state.manual:
+        cooldown = timedelta(hours=policy.cooldown_hours)
+        assert all(START - each.started >= cooldown for each in state.executions)
+
+
+@given(states, policies)
+def test_drift_is_never_forgotten(state, policy):
+    """Whatever failed before: with nothing in the way, drift leads to a retraining after the longest back-off."""
+    old = tuple(replace(each, status="Failed", started=START - timedelta(days=29)) for each in state.executions)
+    policy = replace(policy, cooldown_hours=min(policy.cooldown_hours, 600), monthly_usd=300, max_per_month=40)
+    state = State(alarms={"drift": "ALARM"}, executions=old, spend_usd=1.0)
+    assert decide(state, policy, START).start
+
+
+def test_the_token_holds_across_midnight_and_lets_go_a_day_later():
+    late = START.replace(hour=23, minute=59)
+    state = replace(CALM, executions=ran(("Succeeded", 30)))
+    assert token("p", state, late) == token("p", state, late + timedelta(minutes=2))
+    assert token("p", state, late) != token("p", state, late + timedelta(days=1))
+    assert token("p", state, late) != token("q", state, late)
+    assert token("p", replace(state, executions=()), late) == token("p", replace(state, executions=()), late)
