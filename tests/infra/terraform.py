@@ -173,7 +173,7 @@ class Terraform:
 
     def _start(self, *words: str, timeout: float) -> subprocess.CompletedProcess[str]:
         command = ["terraform", *words]
-        process = subprocess.Popen(
+        with subprocess.Popen(
             command,
             cwd=self.folder,
             env=self._environment(),
@@ -182,17 +182,16 @@ class Terraform:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-        )
-        try:
-            out, err = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            raise TerraformError(words[0], [], f"did not end within {timeout:.0f} s") from None
-        finally:
-            # Its providers too, which outlive it when it is interrupted.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        return subprocess.CompletedProcess(command, process.returncode, out, err)
+        ) as process:
+            try:
+                said, complained = process.communicate(timeout=timeout)
+            except subprocess.TimeoutExpired:
+                raise TerraformError(words[0], [], f"did not end within {timeout:.0f} s") from None
+            finally:
+                # Its providers too, which outlive it when it is interrupted.
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+        return subprocess.CompletedProcess(command, process.returncode, said, complained)
 
     def _environment(self) -> dict[str, str]:
         """Return the little that Terraform needs: no credentials, no proxy, and no way to AWS itself."""

@@ -106,6 +106,9 @@ def test_production_refuses_to_be_destroyed(tmp_path, aws):
     assert aws.leftovers() == []
 
 
+@pytest.mark.skipif(
+    not (EVERY_FAILURE or os.environ.get("LOOPWRIGHT_JUDGES_TOO")), reason="set LOOPWRIGHT_JUDGES_TOO=1: many applies"
+)
 @pytest.mark.parametrize(("image", "points"), [(False, 6), (True, 2)], ids=["foundation", "loop"])
 def test_a_failure_at_any_resource_is_mended_by_applying_again(tmp_path, aws, figures, image, points):
     """A mutating call is refused, further on each time: what was made stays, and the next apply goes on from there."""

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 from projects import ROOT, STACKS
 from rules import RULES, Plan, check
+from rules.actions import KNOWN
 from rules.exceptions import SHORTEST_REASON, exceptions, judged, unused
 from rules.judges import TYPES
 from rules.plan import ARNS, PHYSICAL, Stack
 from rules.reading import schema
 from rules.stack import LONGEST
-from rules.statements import DOCUMENTS, policies
+from rules.statements import DOCUMENTS, policies, statements
 from rules.subjects import SUBJECTS, document, plan
 
 RULE_FILES = sorted((Path(__file__).parent / "rules").glob("*.py"))
@@ -68,6 +69,11 @@ def test_a_stack_that_matters_is_asked_for_more():
     weak = Plan(document("dev"), Stack("dev", keeps_data=True))
     more = {finding.rule for finding in check(weak)} - {finding.rule for finding in check(plan("dev"))}
     assert more == {"LOG", "S3-NODESTROY", "SM-COUNT"}
+
+
+def test_the_list_of_actions_holds_what_policies_use_and_no_more():
+    used = {a for subject in SUBJECTS for _, s in statements(plan(*subject), "identity") for a in s.actions}
+    assert sorted(KNOWN ^ used) == []
 
 
 def test_an_empty_document_and_a_strange_one_are_judged_too():

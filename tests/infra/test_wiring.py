@@ -991,6 +991,11 @@ def nobody_reads_what_is_captured(doc):
     config["destinationS3Uri"] = config["destinationS3Uri"].replace("/requests", "/answers")
 
 
+@fault("wiring.shape")
+def a_dashboard_is_no_object(doc):
+    doc.of("monitor-dashboard")["dashboardBody"] = '["widgets"]'
+
+
 CAUGHT: dict[str, bool] = {}
 
 
@@ -1080,7 +1085,7 @@ def test_a_serverless_endpoint_is_not_asked_for_what_it_does_not_measure():
 
 def test_what_the_page_explains_are_the_rules_that_there_are():
     sources = "\n".join(path.read_text() for path in WIRING.glob("*.py"))
-    groups = "alarms|definitions|events|functions|limits|metrics|names|roles|schedules"
+    groups = "alarms|definitions|events|functions|limits|metrics|names|roles|schedules|wiring"
     rules = set(re.findall(rf'"((?:{groups})\.[a-z_]+)"', sources))
     page = set(re.findall(rf"^\| `((?:{groups})\.[a-z_]+)`", (ROOT / "docs" / "wiring.md").read_text(), re.MULTILINE))
     assert page == rules

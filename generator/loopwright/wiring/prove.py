@@ -39,10 +39,26 @@ def prove(graph: ResourceGraph, project: Path, *, sources: Sources | None = None
         sources: Its files, where they were read already.
     """
     stack = Stack(graph, sources or Sources(project))
-    found = sorted({finding for rule in RULES for finding in rule(stack)})
+    found = sorted({finding for rule in RULES for finding in _applied(rule, stack)})
     return Proof(
         stack=graph.stack,
         findings=tuple(finding for finding in found if not finding.note),
         notes=tuple(finding for finding in found if finding.note),
         proven=dict(sorted(stack.proven.items())),
     )
+
+
+def _applied(rule: Callable[[Stack], Iterator[Finding]], stack: Stack) -> Iterator[Finding]:
+    """Yield what a rule finds; what it cannot read is not proven, and that is a finding too."""
+    try:
+        yield from rule(stack)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        place = f"{rule.__module__.rpartition('.')[2]}.{rule.__name__}"
+        yield Finding(
+            rule="wiring.shape",
+            node="infra/",
+            path="",
+            what=f"{place} cannot be proven",
+            because=f"an input has another shape than AWS takes: {type(error).__name__}: {error}",
+            attempt="mend policies, patterns, definitions or alarms that are not as their service documents them",
+        )

@@ -7,6 +7,7 @@ are those of AWS's Service Authorization Reference; `test_scanners.py` holds the
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from rules.registry import rule
 from rules.statements import statements
@@ -28,7 +29,7 @@ FORMS = {
     r"logs:[^:]+:\d+:log-group:.+": """
         logs:CreateLogGroup logs:CreateLogStream logs:DescribeLogStreams logs:PutLogEvents""",
     r"s3:::[^/*]+": "s3:GetBucketAcl s3:GetBucketLocation s3:ListBucket",
-    r"s3:::[^/*]+/.+": "s3:AbortMultipartUpload s3:GetObject s3:GetObjectAttributes s3:PutObject",
+    r"s3:::[^/*]+/.+": "s3:AbortMultipartUpload s3:GetObject s3:PutObject",
     r"sagemaker:[^:]+:\d+:endpoint/.+": "sagemaker:DescribeEndpoint sagemaker:ListTags sagemaker:UpdateEndpoint",
     r"sagemaker:[^:]+:\d+:endpoint-config/.+": """
         sagemaker:AddTags sagemaker:CreateEndpointConfig sagemaker:DeleteEndpointConfig sagemaker:DescribeEndpointConfig
@@ -36,14 +37,14 @@ FORMS = {
     r"sagemaker:[^:]+:\d+:model/.+": """
         sagemaker:AddTags sagemaker:CreateModel sagemaker:DeleteModel sagemaker:DescribeModel sagemaker:ListTags""",
     r"sagemaker:[^:]+:\d+:model-package/.+": """
-        sagemaker:CreateModelPackage sagemaker:DescribeModelPackage sagemaker:UpdateModelPackage""",
+        sagemaker:CreateModelPackage sagemaker:DescribeModelPackage sagemaker:ListModelPackages
+        sagemaker:UpdateModelPackage""",
     r"sagemaker:[^:]+:\d+:model-package-group/.+": """
         sagemaker:CreateModelPackage sagemaker:DescribeModelPackage sagemaker:DescribeModelPackageGroup
         sagemaker:ListModelPackages sagemaker:ListTags""",
     r"sagemaker:[^:]+:\d+:pipeline/[^/]+": """
         sagemaker:DescribePipeline sagemaker:ListPipelineExecutions sagemaker:ListTags
         sagemaker:StartPipelineExecution""",
-    r"sagemaker:[^:]+:\d+:pipeline/[^/]+/execution/.+": "sagemaker:ListPipelineParametersForExecution",
     r"sagemaker:[^:]+:\d+:processing-job/.+": """
         sagemaker:AddTags sagemaker:CreateProcessingJob sagemaker:DescribeProcessingJob sagemaker:StopProcessingJob""",
     r"sagemaker:[^:]+:\d+:training-job/.+": """
@@ -55,6 +56,7 @@ FORMS = {
 KNOWN = {action for actions in FORMS.values() for action in actions.split()}
 
 
+@cache
 def forms(action):
     """Return the forms of resources that an action is done to."""
     return [form for form, actions in FORMS.items() if action in actions.split()]

@@ -12,10 +12,9 @@ from rules.statements import granted
 
 RUNTIMES = {"python3.12", "python3.13"}
 """Runtimes that AWS supports until 2028 at least."""
-SECRET = re.compile(
-    r"(AKIA|ASIA)[0-9A-Z]{16}|-----BEGIN [A-Z ]*PRIVATE KEY|gh[pousr]_\w{30,}|xox[abp]-\w+"
-    r"|[A-Za-z0-9/+]{40}(?![\w/+=-])"
-)
+SECRET = re.compile(r"(AKIA|ASIA)[0-9A-Z]{16}|-----BEGIN [A-Z ]*PRIVATE KEY|gh[pousr]_\w{30,}|xox[abp]-\w+")
+RANDOM = re.compile(r"[A-Za-z0-9/+]{40}(?![\w/+=-])")
+RANDOM_LENGTH = 40
 HANDLERS = Path(__file__).parents[3] / "infra" / "mlops" / "handlers"
 READ = re.compile(r"variables\.\w+\(\"([A-Z_]+)\"")
 SECRET_NAME = re.compile(r"PASSW|SECRET|_TOKEN$|API_?KEY|CREDENTIAL|PRIVATE", re.IGNORECASE)
@@ -78,7 +77,8 @@ def secrets(plan):
         yield "provider.aws", f"it holds {name}"
     for resource in plan.resources:
         for where, text in strings(resource.body):
-            if found := SECRET.search(_without_hashes(text)):
+            long = len(text) >= RANDOM_LENGTH and RANDOM.search(_without_hashes(text))
+            if found := SECRET.search(text) or long:
                 yield resource.address, f"{where} holds {found[0][:6]}..., which looks like a credential"
     for function in plan.of("aws_lambda_function"):
         for name in (first(function["environment"]) or {}).get("variables", {}):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from projects import shop
 from terraform import PLAN, Terraform
@@ -17,6 +18,9 @@ from terraform import PLAN, Terraform
 from loopwright.terraform.export import export
 from loopwright.terraform.write import write
 from rules.judges import checkov, written
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 AS_IT_IS = "as-it-is"
 PLANS_SECONDS = 3000
@@ -26,6 +30,7 @@ PLANS_SECONDS = 3000
 class Verdicts:
     """Who caught which mutants, by id."""
 
+    seen: set[str] = field(default_factory=set)
     validate: set[str] = field(default_factory=set)
     plan: set[str] = field(default_factory=set)
     checkov_plan: dict[str, set[str]] = field(default_factory=dict)
@@ -34,10 +39,30 @@ class Verdicts:
 
     def add(self, other: Verdicts) -> None:
         """Take another's verdicts over."""
+        self.seen |= other.seen
         self.validate |= other.validate
         self.plan |= other.plan
         self.checkov_plan |= other.checkov_plan
         self.checkov_json |= other.checkov_json
+
+    @classmethod
+    def read(cls, path: Path) -> Verdicts:
+        """Return what an earlier run has kept in a file; nothing where there is none."""
+        if not path.is_file():
+            return cls()
+        kept = json.loads(path.read_text())
+        sets = {name: set(kept[name]) for name in ("seen", "validate", "plan")}
+        checks = {name: {key: set(ids) for key, ids in kept[name].items()} for name in ("checkov_plan", "checkov_json")}
+        return cls(**sets, **checks)
+
+    def write(self, path: Path) -> None:
+        """Keep everything in a file."""
+        sets = {name: sorted(getattr(self, name)) for name in ("seen", "validate", "plan")}
+        checks = {
+            name: {key: sorted(ids) for key, ids in sorted(getattr(self, name).items()) if ids}
+            for name in ("checkov_plan", "checkov_json")
+        }
+        path.write_text(json.dumps(sets | checks, indent=1))
 
     def judges(self, mutant: str) -> set[str]:
         """Return who caught a mutant."""
@@ -55,7 +80,7 @@ def judge(mutants, original, option, folder, endpoint) -> Verdicts:
         folder: An empty folder to work in.
         endpoint: The emulator's.
     """
-    verdicts = Verdicts()
+    verdicts = Verdicts(seen=set(mutants))
     documents = {AS_IT_IS: original, **mutants}
     verdicts.checkov_json = _read(documents, folder / "json")
     root = folder / "plan"
@@ -151,8 +176,8 @@ def _refused(done, left):
         if each["severity"] != "error":
             continue
         file = (each.get("range") or {}).get("filename", "")
-        address = str(each.get("address", ""))
-        named = [name for name in left if file.startswith(f"{name}/") or address.startswith(f"module.{name}.")]
+        told_of = f"{each.get('address', '')} {each['summary']}"
+        named = [name for name in left if file.startswith(f"{name}/") or f"module.{name}." in told_of]
         assert named, each
         found.update(named)
     assert AS_IT_IS not in found, told

@@ -190,6 +190,8 @@ class Plan:
     def plain(self, value: Any) -> str:
         """Return a text with what is known before anything is made put in; other references stay."""
         text = str(value)
+        if "${" not in text:
+            return text
         for reference, known in STANDING.items():
             text = text.replace(reference, known)
         return REFERENCE.sub(self._known, text)

@@ -31,7 +31,7 @@ def referred(plan):
     data = plan.document.get("data", {})
     for resource in plan.resources:
         for where, text in strings(resource.body):
-            for expression in EXPRESSION.findall(text):
+            for expression in EXPRESSION.findall(text) if "${" in text else ():
                 for found in LOCAL.finditer(f"{expression} "):
                     known = plan.document["resource"] if not found["data"] else data
                     if found["name"] not in known.get(found["type"], {}):

@@ -1,15 +1,21 @@
-"""Faults made by a machine: every statement of every policy, widened, turned round or left out.
+"""Faults made by a machine: policies widened, turned round or left out, statement by statement; attributes left out.
 
-Nobody chose these, so they show what a list of chosen faults cannot: what nobody thought of. Each is made in the graph
-and in the exported document alike, so that the wiring proof, which reads the graph, can find it, too.
+Nobody chose these, so they show what a list of chosen faults cannot: what nobody thought of. Those of policies are made
+in the graph and in the exported document alike, so that the wiring proof, which reads the graph, can find them, too.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
+
+import yaml
 
 from loopwright.terraform.names import local, schema
 from rules.plan import listed
@@ -102,6 +108,70 @@ class Fault:
         inputs = {**node.inputs, key: self.text(node.inputs[key])}
         broken = replace(node, inputs=MappingProxyType(inputs))
         return replace(graph, nodes=MappingProxyType({**graph.nodes, self.node: broken}))
+
+
+@dataclass(frozen=True)
+class Omission:
+    """One attribute of one resource, left out or turned round."""
+
+    address: str
+    path: tuple[str | int, ...]
+    turned: bool
+
+    def __str__(self):
+        return f"{self.address} {self.dotted} {'turned round' if self.turned else 'left out'}"
+
+    @property
+    def dotted(self) -> str:
+        """The path as one text."""
+        return ".".join(map(str, self.path))
+
+    def in_document(self, document: dict) -> dict:
+        """Return an exported document with the fault; the rest of it is shared."""
+        kind, name = self.address.split(".")
+        body = copy.deepcopy(document["resource"][kind][name])
+        holder = body
+        for key in self.path[:-1]:
+            holder = holder[key]
+        if self.turned:
+            holder[self.path[-1]] = not holder[self.path[-1]]
+        else:
+            del holder[self.path[-1]]
+        named = document["resource"][kind] | {name: body}
+        return document | {"resource": document["resource"] | {kind: named}}
+
+    def why_harmless(self) -> str | None:
+        """Return why nothing is worse for it, or None where something is."""
+        kind = self.address.partition(".")[0]
+        for why, types in harmless().items():
+            if any(fnmatchcase(self.dotted, pattern) for pattern in types.get(kind, ())):
+                return why
+        return None
+
+
+@cache
+def harmless() -> dict[str, dict[str, list[str]]]:
+    """Return what may be left out, by the reason and the type."""
+    return yaml.safe_load(Path(__file__).with_name("harmless.yaml").read_text(encoding="utf-8"))
+
+
+def omissions(document: dict) -> Iterator[Omission]:
+    """Yield every attribute of every resource, left out, and every truth turned round."""
+    for kind, named in document["resource"].items():
+        for name, body in named.items():
+            for path, value in _paths(body, ()):
+                yield Omission(f"{kind}.{name}", path, turned=False)
+                if isinstance(value, bool):
+                    yield Omission(f"{kind}.{name}", path, turned=True)
+
+
+def _paths(value, path):
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+        if key in {"//", "depends_on"}:
+            continue
+        yield (*path, key), item
+        if isinstance(item, dict | list):
+            yield from _paths(item, (*path, key))
 
 
 def _key(attribute):
