@@ -10,54 +10,52 @@ import pytest
 import terraform
 from terraform import Terraform, TerraformError
 
-PROVIDERS = [{"region": "eu-west-1"}, {"alias": "far", "region": "us-west-2"}]
 SOURCE = {"aws": {"source": "hashicorp/aws", "version": "5.100.0"}}
-TOPIC = {"name": "here", "tags": {"owner": "${var.owner}"}}
-RESOURCES = {
-    "aws_sns_topic": {"here": TOPIC, "far": {"name": "far", "provider": "aws.far"}},
-    "aws_ssm_parameter": {
-        "kept": {
-            "name": "/kept",
-            "type": "String",
-            "value": "${aws_sns_topic.here.arn}",
-            "lifecycle": {"prevent_destroy": True},
-        }
-    },
-}
-ADDRESSES = ["aws_sns_topic.far", "aws_sns_topic.here", "aws_ssm_parameter.kept"]
+TOPIC = {"name": "a", "tags": {"owner": "${var.owner}"}}
+KEPT = {"name": "/kept", "type": "String", "value": "${aws_sns_topic.a.arn}", "lifecycle": {"prevent_destroy": True}}
+RESOURCES = {"aws_sns_topic": {"a": TOPIC, "b": {"name": "b"}}, "aws_ssm_parameter": {"kept": KEPT}}
+ADDRESSES = ["aws_sns_topic.a", "aws_sns_topic.b", "aws_ssm_parameter.kept"]
 
 
 @pytest.fixture
 def write(tmp_path):
     """Return a function that writes a configuration and gives its driver."""
-    terraform.need_terraform()
+    frame = {"terraform": {"required_providers": SOURCE}, "variable": {"owner": {"type": "string"}}}
 
-    def written(aws: emulator.Emulator, resources: dict = RESOURCES) -> Terraform:
-        document = {"terraform": {"required_providers": SOURCE}, "provider": {"aws": PROVIDERS}, "resource": resources}
-        document["variable"] = {"owner": {"type": "string"}}
+    def written(endpoint: str, resources: dict = RESOURCES, provider: object = None) -> Terraform:
+        aws = provider or {"region": "eu-west-1"}
+        document = frame | {"provider": {"aws": aws}, "resource": resources}
         (tmp_path / "main.tf.json").write_text(json.dumps(document))
-        driver = Terraform(tmp_path, aws.endpoint, {"owner": "us"})
-        driver.init()
-        return driver
+        return Terraform(tmp_path, endpoint, {"owner": "us"})
 
     return written
 
 
-def test_from_nothing_to_nothing(write):
+@pytest.fixture
+def real():
+    """Need the real Terraform."""
+    terraform.need_terraform()
+
+
+def test_from_nothing_to_nothing(write, real):
     with emulator.serve() as aws:
-        driver = write(aws)
-        assert driver.validate() == []
-        assert driver.plan().actions() == {address: ["create"] for address in ADDRESSES}
+        driver = write(aws.endpoint)
+        driver.init()
         aws.fail(nth=1, action="PutParameter")
-        with pytest.raises(TerraformError, match="PutParameter is refused"):
+        with pytest.raises(TerraformError, match="PutParameter is refused") as caught:
             driver.apply()
+        assert {each.severity for each in caught.value.diagnostics} == {"error"}
         assert driver.state_list() == ADDRESSES[:2]
         assert list(driver.apply().seconds) == ADDRESSES[2:]
-        assert not driver.plan().changes
-        assert aws.leftovers() == [
-            *("eu-west-1 sns Topics arn:aws:sns:eu-west-1:123456789012:here", "eu-west-1 ssm Parameters /kept"),
-            "us-west-2 sns Topics arn:aws:sns:us-west-2:123456789012:far",
-        ]
+        arns = [f"eu-west-1 sns Topics arn:aws:sns:eu-west-1:123456789012:{name}" for name in "ab"]
+        assert aws.leftovers() == [*arns, "eu-west-1 ssm Parameters /kept"]
+
+        write(aws.endpoint, RESOURCES | {"aws_sns_topic": {"a": TOPIC | {"display_name": "x"}, "b": {"name": "b"}}})
+        plan = driver.plan()
+        assert plan.changes
+        assert plan.actions() == {"aws_sns_topic.a": ["update"]}
+        assert plan.drift() == {"aws_sns_topic.a": [("display_name", "", "x")]}
+
         with pytest.raises(TerraformError, match="Instance cannot be destroyed"):
             driver.destroy()
         assert driver.unprotect() == ADDRESSES[2:]
@@ -65,29 +63,29 @@ def test_from_nothing_to_nothing(write):
         assert driver.state_list() == aws.leftovers() == aws.faults() == []
 
 
-def test_tells_what_is_wrong(write):
-    with emulator.serve() as aws:
-        driver = write(aws, {"aws_sns_topic": {"here": {"nam": "here"}}})
-        (wrong,) = driver.validate()
-        assert (wrong.severity, wrong.address) == ("error", "resource.aws_sns_topic.here")
-        with pytest.raises(TerraformError, match="nam") as caught:
-            driver.plan()
-        assert [each.severity for each in caught.value.diagnostics] == ["error"]
+def test_tells_what_is_wrong_and_has_an_end(write, real):
+    driver = write("http://127.0.0.1:9", {"aws_sns_topic": {"a": {"nam": "a"}}})
+    driver.init()
+    (wrong,) = driver.validate()
+    assert (wrong.severity, wrong.address) == ("error", "resource.aws_sns_topic.a")
+    with pytest.raises(TerraformError, match="did not end within 0 s"):
+        driver.plan(timeout=0.01)
 
 
-def test_tells_what_would_change(write):
-    with emulator.serve() as aws:
-        driver = write(aws)
-        driver.apply()
-        write(aws, RESOURCES | {"aws_sns_topic": RESOURCES["aws_sns_topic"] | {"here": TOPIC | {"display_name": "x"}}})
-        assert driver.plan().drift() == {"aws_sns_topic.here": [("display_name", "", "x")]}
+def test_sends_every_provider_to_the_emulator(write):
+    driver = write("http://there", provider=[{"region": "eu-west-1"}, {"alias": "far", "region": "us-west-2"}])
+    near, far = json.loads((driver.folder / terraform.OVERRIDE).read_text())["provider"]["aws"]
+    assert (near.get("alias"), far.pop("alias")) == (None, "far")
+    assert near == far
+    assert set(near["endpoints"][0].values()) == {"http://there"}
 
 
-def test_has_an_end(write):
-    with emulator.serve() as aws:
-        driver = write(aws)
-        with pytest.raises(TerraformError, match="did not end within 0 s"):
-            driver.plan(timeout=0.01)
+def test_buckets_that_are_kept_are_emptied_when_they_are_not(write):
+    lifecycle = {"lifecycle": [{"prevent_destroy": True}]}
+    driver = write("http://there", {"aws_s3_bucket": {"a": lifecycle, "b": {}}, "aws_kms_key": {"k": lifecycle}})
+    assert driver.unprotect() == ["aws_kms_key.k", "aws_s3_bucket.a"]
+    lifted = json.loads((driver.folder / terraform.UNPROTECT).read_text())["resource"]
+    assert lifted["aws_s3_bucket"] == {"a": {"force_destroy": True, "lifecycle": {"prevent_destroy": False}}}
 
 
 def test_says_why_it_cannot_be_used(monkeypatch):

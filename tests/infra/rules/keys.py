@@ -10,6 +10,16 @@ ROOT = f"arn:{PARTITION}:iam::{ACCOUNT}:root"
 LEAST_DAYS = 30
 USES = ("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncrypt*")
 ADMINISTRATION = ("kms:PutKeyPolicy", "kms:DescribeKey", "kms:ScheduleKeyDeletion", "kms:CancelKeyDeletion")
+THROUGH = {
+    "aws_ecr_repository": ("ecr", "kms:CreateGrant"),
+    "aws_lambda_function": ("lambda", "kms:Encrypt"),
+    "aws_s3_bucket": ("s3", "kms:GenerateDataKey"),
+    "aws_sagemaker_endpoint": ("sagemaker", "kms:CreateGrant"),
+    "aws_scheduler_schedule": ("scheduler", "kms:GenerateDataKey"),
+    "aws_sns_topic": ("sns", "kms:GenerateDataKey"),
+    "aws_sqs_queue": ("sqs", "kms:Decrypt"),
+}
+"""What a service does with the key in the name of whoever makes, fills or reads a resource of a type."""
 SOURCES = ("aws:SourceAccount", "aws:SourceArn", "kms:CallerAccount", "kms:EncryptionContext:aws:logs:arn")
 
 
@@ -109,6 +119,18 @@ def services(plan):
             mine = [statement for statement in policy.statements if name in statement.principals("Service")]
             if missing := [action for action in actions if not any(s.grants(action, "*") for s in mine)]:
                 yield policy.where, f"{name} lacks {', '.join(missing)}"
+
+
+@rule("KMS-THROUGH", "AWS docs: ECR, Lambda, Scheduler... use the key as whoever makes or reads the resource")
+def through(plan):
+    """People can make and read what the key encrypts, each through the service that it belongs to."""
+    for policy in policies(plan, "key"):
+        mine = [s for s in policy.statements if s.principals("AWS") == [ROOT] and s.condition("kms:ViaService")]
+        for kind, (service, action) in THROUGH.items():
+            name = f"{service}.{plan.region}.amazonaws.com"
+            able = any(s.grants(action, "*") and name in s.condition("kms:ViaService") for s in mine)
+            if plan.of(kind) and not able:
+                yield policy.where, f"nobody can {action} through {name}, which every {kind} needs"
 
 
 @rule("KMS-ALIAS", "the console and people find a key by its alias")

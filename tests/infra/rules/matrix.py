@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -82,11 +83,18 @@ def judge(mutants, original, option, folder, endpoint) -> Verdicts:
     """
     verdicts = Verdicts(seen=set(mutants))
     documents = {AS_IT_IS: original, **mutants}
-    verdicts.checkov_json = _read(documents, folder / "json")
+    with ThreadPoolExecutor(max_workers=1) as pool:  # it is a process of its own, and Terraform mostly waits
+        read = pool.submit(_read, documents, folder / "json")
+        _planned_or_refused(verdicts, documents, option, folder, endpoint)
+        verdicts.checkov_json = read.result()
+    return verdicts
+
+
+def _planned_or_refused(verdicts, documents, option, folder, endpoint):
     root = folder / "plan"
     _modules(root, documents, option)
     left = dict(documents)
-    provider = next(iter(mutants.values()))["provider"]
+    provider = next(each["provider"] for name, each in documents.items() if name != AS_IT_IS)
     while True:
         cli = _root(root, left, provider, endpoint)
         refused = _refused(cli._start("validate", "-json", timeout=PLANS_SECONDS), left)
@@ -106,7 +114,6 @@ def judge(mutants, original, option, folder, endpoint) -> Verdicts:
     assert AS_IT_IS in left
     shown = json.loads(cli._run("show", "-json", PLAN, timeout=PLANS_SECONDS).stdout)
     verdicts.checkov_plan = _planned(shown, left, folder / "plans")
-    return verdicts
 
 
 def _planned(shown, left, folder):

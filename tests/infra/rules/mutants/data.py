@@ -113,6 +113,8 @@ KEYS = [
      drop(KEY, "policy")),
     ("key-alarms-out", "alarms cannot reach the encrypted topic", "AWS: alarm did not notify",
      lacking(KEY, "Services", "Principal.Service", "cloudwatch")),
+    ("key-people-out", "people cannot read what failed", "AWS: SQS key management",
+     lacking(KEY, "ThroughServices", "Condition.StringEquals.kms:ViaService", "sqs")),
     ("key-role-out", "the endpoint may not decrypt its model", "AWS: KMS troubleshooting",
      lacking(KEY, "Roles", "Principal.AWS", "-serving")),
     ("key-role-in", "whoever pushes images may decrypt the data", "least privilege",
