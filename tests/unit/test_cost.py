@@ -188,7 +188,7 @@ def test_the_endpoint_is_paid_by_the_hour(stacks):
     assert dev.always == pytest.approx(0.1284 * 730)
     assert prod.always == pytest.approx(2 * 0.1284 * 730)
     assert dev.most == pytest.approx(2 * 0.1284 * 730 + 0.4 * 0.016)
-    assert prod.most == pytest.approx(8 * 0.1284 * 730 + 0.4 * 0.016)
+    assert prod.most == pytest.approx(3 * 0.1284 * 730 + 0.4 * 0.016)
     assert dev.asked == pytest.approx(0.4 * 0.016)  # 100 000 requests of 4 KB
 
 

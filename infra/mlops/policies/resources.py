@@ -58,7 +58,7 @@ def key(names: Names, users: Sequence[pulumi.Input[str]]) -> Document:
     manage += ["CreateAlias", "DeleteAlias", "UpdateAlias", "ListKeyPolicies", "UntagResource", "UpdateKeyDescription"]
     through = [
         f"{service}.{names.region}.amazonaws.com"
-        for service in ("lambda", "s3", "sagemaker", "sns", "sqs", "scheduler")
+        for service in ("ecr", "lambda", "s3", "sagemaker", "sns", "sqs", "scheduler")
     ]
     logs = names.arn("logs", "log-group:*")
     return document(
@@ -66,7 +66,8 @@ def key(names: Names, users: Sequence[pulumi.Input[str]]) -> Document:
         grant(
             "ThroughServices",
             root,
-            [*use, "kms:CreateGrant"],
+            # ECR makes its grant on the key as whoever makes the repository.
+            [*use, "kms:CreateGrant", "kms:RetireGrant"],
             {"StringEquals": {"kms:ViaService": through, "kms:CallerAccount": names.account}},
         ),
         grant("Roles", {"AWS": list(users)}, use),

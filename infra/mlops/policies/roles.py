@@ -115,9 +115,9 @@ def deployer(names: Names, *, record_prefix: str) -> Document:
     ]
     return document(
         *_run_function(names, "deployer"),
-        allow("Endpoint", ["sagemaker:DescribeEndpoint", "sagemaker:UpdateEndpoint"], endpoint),
+        allow("Endpoint", ["sagemaker:DescribeEndpoint"], endpoint),
         allow("Versions", [*made, "sagemaker:AddTags"], *ours),
-        allow("Update", ["sagemaker:UpdateEndpoint"], ours[1]),
+        allow("Update", ["sagemaker:UpdateEndpoint"], endpoint, ours[1]),
         # Both listings know no narrower resource; they are filtered by our prefix.
         allow("Listing", ["sagemaker:ListModels", "sagemaker:ListEndpointConfigs"], "*", when=_in_region(names)),
         _versions(names),
