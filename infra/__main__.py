@@ -51,7 +51,8 @@ if settings.github:
 if settings.image_digest:
     network = tracking = None
     if settings.network == "create":
-        network = Network("network", NetworkArgs(names=names, cidr=settings.network_cidr), ours).placement
+        inside = NetworkArgs(names=names, cidr=settings.network_cidr, spread=loop.spread())
+        network = Network("network", inside, ours).placement
     if settings.tracking != "none":
         server = TrackingArgs(names=names, settings=settings, role_arn=roles["tracking"], uri=store.uri("mlflow"))
         tracking = Tracking("tracking", server, ours).arn
@@ -60,7 +61,6 @@ if settings.image_digest:
 
     pipeline = TrainingPipelineArgs(
         names=names,
-        stages=loop.stages(),
         jobs=jobs(roles["training"]),
         pipeline_role_arn=roles["pipeline"],
         group_name=registry.group_name,

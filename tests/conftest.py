@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from lap import Repository
 from loopwright.cli import run
+from repositories import new
 
 ROOT = Path(__file__).parents[1]
 
@@ -85,3 +87,12 @@ def tree():
         return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None for path in paths}
 
     return read
+
+
+@pytest.fixture(scope="session")
+def venv(tmp_path_factory):
+    """One environment for all generated repositories: the locks are the template's, so they are the same in each."""
+    folder = tmp_path_factory.mktemp("venv")
+    new(folder / "first", "--no-git")
+    Repository(folder=folder / "first", venv=folder / "venv").make("setup")
+    return folder / "venv"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from loopwright import definitions
 from loopwright.errors import Differs, LoopwrightError, UsageError
 from loopwright.graph.load import stacks as known_stacks
 from loopwright.placeholder import NO_IMAGE, whole
@@ -93,7 +94,18 @@ def names(subject: Subject) -> Iterator[Outcome]:
         yield Outcome(check="names", stack=stack, findings=tuple(findings), proven=proven)
 
 
-CHECKS = (Check(name="wiring", run=wiring), Check(name="names", run=names))
+def pipelines(subject: Subject) -> Iterator[Outcome]:
+    """Prove every pipeline definition against SageMaker's own model."""
+    for stack, graph in subject.graphs.items():
+        findings, proven = definitions.pipelines(graph, subject.project)
+        yield Outcome(check="pipelines", stack=stack, findings=tuple(findings), proven=proven)
+
+
+CHECKS = (
+    Check(name="wiring", run=wiring),
+    Check(name="pipelines", run=pipelines),
+    Check(name="names", run=names),
+)
 
 
 def check(

@@ -261,6 +261,29 @@ def terraform(report: Report, /, stack: str, project: Path, *, out: Path | None,
     report.shown(lines, {"target": str(target), "files": files, "foundation_only": not whole})
 
 
+@export.command()
+@click.option("--image", metavar="REPOSITORY@DIGEST", required=True, help="The image that every step runs in.")
+@_PROJECT
+@click.option("--out", metavar="FILE", type=Path, help="Where to; default: kubeflow/pipeline.yaml in the project.")
+@_JSON
+@common
+@click.pass_obj
+def kubeflow(report: Report, /, image: str, project: Path, *, out: Path | None, as_json: bool) -> None:
+    """Write the stages of dvc.yaml as a pipeline for Kubeflow.
+
+    Needs the extra loopwright[kubeflow]. What cannot be said there is an error and nothing is written. The same stages
+    make the same bytes.
+    """
+    from loopwright.kubeflow import export as exports  # noqa: PLC0415 - see the head of the module
+
+    report.as_json = as_json
+    target = out or project / "kubeflow" / "pipeline.yaml"
+    with report.step("compiling dvc.yaml"):
+        exported = exports.export(project, image)
+    exports.write(target, exported.text)
+    report.shown(exported.lines(target), exported.document(target))
+
+
 @cli.command()
 @click.argument("shell", type=click.Choice(["bash", "fish", "zsh"]))
 @common

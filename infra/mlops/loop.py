@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 import yaml
 
-from mlops import pipelines, triggers
+from mlops import triggers
 from mlops.alarms import ROLLBACK, WAKING, Limits
 from mlops.environment import Environment, Placement
 from mlops.functions import HandlerArgs
 from mlops.identity import Duty
-from mlops.pipelines import Jobs
+from mlops.pipelines import source
+from mlops.pipelines.compiled import Jobs
+from mlops.pipelines.stages import stages
 from mlops.policies import roles
 from mlops.settings import ROOT, refused
 
@@ -35,7 +37,7 @@ __all__ = [
     "retraining",
     "rollout",
     "schedules",
-    "stages",
+    "spread",
     "told",
     "wakes",
 ]
@@ -81,16 +83,31 @@ def environment(
 
 
 def jobs(environment: Environment, key_arn: Text, data_bucket: Text, artifacts_bucket: Text) -> Callable[[Text], Jobs]:
-    """Return a function from a role to what all jobs under that role have in common."""
+    """Return a function from a role to what all jobs under that role have in common.
+
+    Raises:
+        pulumi.RunError: The compiled pipelines are stale.
+    """
     common = partial(
         Jobs,
+        compiled=_compiled(),
         environment=environment,
         key_arn=key_arn,
         data_uri=pulumi.Output.concat("s3://", data_bucket, f"/{DATA_PREFIX}"),
-        artifacts_uri=pulumi.Output.concat("s3://", artifacts_bucket),
+        artifacts_bucket=artifacts_bucket,
         tracked="MLFLOW_TRACKING_URI" in environment.variables,
     )
     return lambda role_arn: common(role_arn=role_arn)
+
+
+def spread() -> bool:
+    """Tell whether a stage trains on several machines.
+
+    Raises:
+        pulumi.RunError: The compiled pipelines are stale.
+    """
+    steps = (step["Arguments"] for step in _compiled()["training"]["Steps"])
+    return any(arguments.get("ResourceConfig", {}).get("InstanceCount", 1) > 1 for arguments in steps)
 
 
 def handler(
@@ -99,18 +116,6 @@ def handler(
     """Return a function from a role and variables to what a handler is given."""
     common = partial(HandlerArgs, names=names, key_arn=key_arn, queue_arn=queue_arn, log_days=settings.log_days)
     return lambda role_arn, variables: common(role_arn=role_arn, variables=variables)
-
-
-def stages() -> tuple[pipelines.Stage, ...]:
-    """Return the stages of `dvc.yaml`.
-
-    Raises:
-        pulumi.RunError: A stage says too little for AWS.
-    """
-    try:
-        return pipelines.stages(yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8")))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise refused("dvc.yaml cannot be compiled for SageMaker", str(error), "mend that stage's meta") from error
 
 
 def limits(contract: Contract) -> Limits:
@@ -235,6 +240,19 @@ def feature_columns(contract: Contract) -> dict[str, Any]:
         name: feature_type(str(column.dtype)) for name, column in SCHEMA.columns.items() if name != contract.target
     }
     return {"columns": columns, "identifier": contract.entity, "event_time": contract.time_column}
+
+
+def _compiled() -> dict[str, dict[str, Any]]:
+    """Return the compiled pipelines by name, before a stack's values are in them.
+
+    Raises:
+        pulumi.RunError: They are not what `dvc.yaml` says now, or a stage says too little for AWS.
+    """
+    try:
+        found = stages(yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8")))
+        return {name: source.load(name, found) for name in ("training", "monitor")}
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise refused("the pipelines of dvc.yaml cannot be used", str(error), "make compile, and commit it") from error
 
 
 def _seconds(duration: str) -> int:

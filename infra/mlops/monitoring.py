@@ -17,7 +17,7 @@ from pulumi_aws import cloudwatch, sagemaker, sns
 
 from mlops import dashboard
 from mlops.alarms import Alarm, alarms
-from mlops.pipelines import Jobs, monitor_definition
+from mlops.pipelines.compiled import monitor_definition
 from mlops.policies import resources
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from mlops.alarms import Limits
     from mlops.naming import Names
+    from mlops.pipelines.compiled import Jobs
 
 __all__ = ["Monitor", "MonitorArgs"]
 

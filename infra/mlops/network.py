@@ -33,6 +33,8 @@ class NetworkArgs:
     """The stack's names."""
     cidr: str
     """Address range, /24 or larger; halved into two subnets."""
+    spread: bool = False
+    """Whether a job runs on several machines, which have to reach each other."""
 
 
 class Network(pulumi.ComponentResource):
@@ -112,6 +114,21 @@ class Network(pulumi.ComponentResource):
             **https,
             opts=self._child,
         )
+
+        if self._args.spread:
+            self._among(workers)
+
+    def _among(self, workers: ec2.SecurityGroup) -> None:
+        """Let workers reach each other: their own ports, and those of the encryption between them (UDP 500, ESP)."""
+        for way, rule in (("in", vpc.SecurityGroupIngressRule), ("out", vpc.SecurityGroupEgressRule)):
+            rule(
+                f"{self._name}-peers-{way}",
+                security_group_id=workers.id,
+                referenced_security_group_id=workers.id,
+                description="between the machines of one job",
+                ip_protocol="-1",
+                opts=self._child,
+            )
 
     def _endpoints(self, table: ec2.RouteTable, subnets: list[ec2.Subnet], doors: ec2.SecurityGroup) -> None:
         region = self._args.names.region

@@ -1,6 +1,7 @@
 """`loopwright:training:TrainingPipeline`: the stages of `dvc.yaml` as a SageMaker pipeline.
 
-Children: one SageMaker pipeline. Costs: nothing by itself; a run costs its jobs' instances by the second.
+Children: one SageMaker pipeline, and the object that the gates are given while there is no champion. Costs: nothing by
+itself; a run costs its jobs' instances by the second.
 """
 
 from __future__ import annotations
@@ -9,14 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pulumi
-from pulumi_aws import sagemaker
+from pulumi_aws import s3, sagemaker
 
-from mlops.pipelines import Jobs, Stage, training_definition
+from mlops.pipelines.compiled import training_definition
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from mlops.naming import Names
+    from mlops.pipelines.compiled import Jobs
 
 __all__ = ["TrainingPipeline", "TrainingPipelineArgs"]
 
@@ -27,8 +27,6 @@ class TrainingPipelineArgs:
 
     names: Names
     """The stack's names."""
-    stages: Sequence[Stage]
-    """The stages of `dvc.yaml`."""
     jobs: Jobs
     """What its jobs have in common."""
     pipeline_role_arn: pulumi.Input[str]
@@ -47,7 +45,22 @@ class TrainingPipeline(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: TrainingPipelineArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("loopwright:training:TrainingPipeline", name, {}, opts)
-        definition = training_definition(args.stages, args.jobs, group_name=args.group_name, approval=args.approval)
+        child = pulumi.ResourceOptions(parent=self)
+        # A job cannot be given an empty place.
+        nobody = s3.BucketObjectv2(
+            f"{name}-no-champion",
+            bucket=args.jobs.artifacts_bucket,
+            key="models/none/README.txt",
+            content="There is no champion yet.\n",
+            content_type="text/plain",
+            opts=child,
+        )
+        definition = training_definition(
+            args.jobs,
+            group_name=args.group_name,
+            approval=args.approval,
+            no_champion_uri=pulumi.Output.concat(args.jobs.artifacts_uri, "/", nobody.key),
+        )
         pipeline = sagemaker.Pipeline(
             f"{name}-pipeline",
             pipeline_name=args.names.of("training"),
@@ -56,7 +69,7 @@ class TrainingPipeline(pulumi.ComponentResource):
             role_arn=args.pipeline_role_arn,
             pipeline_definition=pulumi.Output.json_dumps(definition, sort_keys=True),
             parallelism_configuration={"max_parallel_execution_steps": 2},
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=child,
         )
         self.pipeline_name = pipeline.pipeline_name
         self.register_outputs({"pipeline_name": self.pipeline_name})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import subprocess
-import sys
 
 import pytest
 from allpairspy import AllPairs
@@ -12,6 +11,7 @@ from allpairspy import AllPairs
 from datasets import FORMATS, TARGETS, Shape, write
 from lap import Repository, ask, environment
 from realdata import real_data
+from repositories import REAL, new
 
 pytestmark = pytest.mark.generated
 
@@ -37,22 +37,13 @@ ROWS = [
 ]
 
 
-def new(folder, *words):
-    command = [sys.executable, "-m", "loopwright", "new", str(folder), "--no-input", *map(str, words)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment(), check=False)
-    assert done.returncode == 0, done.stderr
-    return done
+@pytest.fixture
+def _quick(monkeypatch):
+    """Leave out what is the same in every repository and takes half a minute: `make demo` runs it once."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-m 'not slow'")
 
 
-@pytest.fixture(scope="session")
-def venv(tmp_path_factory):
-    """One environment for all: the locks are the template's, so they are the same in every repository."""
-    folder = tmp_path_factory.mktemp("venv")
-    new(folder / "first", "--no-git")
-    Repository(folder=folder / "first", venv=folder / "venv").make("setup")
-    return folder / "venv"
-
-
+@pytest.mark.usefixtures("_quick")
 @pytest.mark.parametrize(("shape", "approval", "licence"), ROWS)
 def test_every_pair_of_options_is_green_unedited(tmp_path, venv, shape, approval, licence):
     folder = tmp_path / "repository"
@@ -73,22 +64,7 @@ def test_every_pair_of_options_is_green_unedited(tmp_path, venv, shape, approval
     assert git(folder, "status", "--porcelain") == ""
 
 
-REAL = {
-    "retail_repurchase": [
-        "--target",
-        "repurchased",
-        "--time-column",
-        "observed_at",
-        "--entity",
-        "customer_id",
-        "--label-delay",
-        "30",
-    ],
-    "bike_hourly": ["--target", "cnt", "--time-column", "rented_at"],
-    "electricity": ["--target", "direction", "--time-column", "measured_at"],
-}
-
-
+@pytest.mark.usefixtures("_quick")
 @pytest.mark.parametrize("name", REAL)
 def test_a_real_data_set_goes_all_the_way(tmp_path, venv, figures, name):
     data = real_data(name)

@@ -235,7 +235,12 @@ class World:
         place, first = f"{Bucket}/{Prefix}", int(ContinuationToken)
         found = sorted(name for name in self.objects if name.startswith(place))
         items = [
-            {"Key": name.partition("/")[2], "LastModified": self.objects[name].get("LastModified", START)}
+            {
+                "Key": name.partition("/")[2],
+                "LastModified": self.objects[name].get("LastModified", START),
+                "ETag": f'"{hashlib.md5(self.objects[name]["Body"]).hexdigest()}"',  # noqa: S324 - as S3 does
+                "Size": len(self.objects[name]["Body"]),
+            }
             for name in found[first : first + MaxKeys]
         ]
         more = {"NextContinuationToken": str(first + MaxKeys)} if first + MaxKeys < len(found) else {}

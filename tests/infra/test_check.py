@@ -41,9 +41,9 @@ def only(*outcomes):
 def test_every_stack_is_evaluated_and_measured(project):
     found = checked(project)
     assert {(o.check, o.stack) for o in found.outcomes} == {
-        (name, stack) for name in ("graph", "names", "wiring") for stack in ("dev", "prod", "staging")
+        (name, stack) for name in ("graph", "names", "pipelines", "wiring") for stack in ("dev", "prod", "staging")
     }
-    assert all(o.passed and o.proven for o in found.outcomes if o.check in {"graph", "names"})
+    assert all(o.passed and o.proven for o in found.outcomes if o.check in {"graph", "names", "pipelines"})
 
 
 def test_a_stack_without_an_image_is_checked_with_a_placeholder(project):

@@ -26,13 +26,17 @@ def world(monkeypatch):
 
 def test_drift_starts_one_retraining_with_what_it_needs(world, capsys):
     world.alarms["churn-dev-drift"] = "ALARM"
+    world.store("data/files/history.parquet", b"rows")
+    listed = world.s3_list_objects_v2("data", "files/")["Contents"]
     told = wake()
     (request,) = world.did("start_pipeline_execution")
     assert {each["Name"]: each["Value"] for each in request["PipelineParameters"]} == {
         "Reason": "drift",
         "DataUntil": "2026-03-10",
+        "DataVersion": controller.data_version(listed),
         "WindowsDays": "30,60",
         "Champion": f"{ARN}:model-package/churn/1",
+        "ChampionUri": world.packages[1]["InferenceSpecification"]["Containers"][0]["ModelDataUrl"],
     }
     assert world.metrics == {"Retrainings": 1, "SpendUsd": 12.5, "BudgetUsd": 300, "ControllerHeartbeat": 1}
     (line,) = lines(capsys)
@@ -45,6 +49,38 @@ def test_drift_starts_one_retraining_with_what_it_needs(world, capsys):
         == told["state"]["alarms"]["drift"]
     )
     assert not world.pages
+
+
+def test_the_first_retraining_has_no_champion_to_name(monkeypatch):
+    world = retraining_world(monkeypatch)
+    wake({"reason": "manual"})
+    (request,) = world.did("start_pipeline_execution")
+    told = {each["Name"]: each["Value"] for each in request["PipelineParameters"]}
+    assert (told["Champion"], "ChampionUri" in told) == ("none", False)
+
+
+def test_the_state_of_the_data_has_a_name_that_changes_with_it(world):
+    def named():
+        return controller.data_version(world.s3_list_objects_v2("data", "files/")["Contents"])
+
+    world.store("data/files/a", b"one")
+    first = named()
+    world.store("data/files/b", b"two")
+    second = named()
+    world.store("data/files/a", b"oNe")
+    third = named()
+    assert len({first, second, third}) == 3
+    world.store("data/files/a", b"one")
+    assert named() == second
+    assert controller.data_version([*world.s3_list_objects_v2("data", "files/")["Contents"]][::-1]) == second
+
+
+def test_a_retraining_whose_champion_cannot_be_read_does_not_start(world):
+    del world.packages[1]["InferenceSpecification"]
+    world.alarms["churn-dev-drift"] = "ALARM"
+    told = wake()
+    assert (told["start"], told["page"]) == (False, "retraining cannot start: KeyError")
+    assert not world.did("start_pipeline_execution")
 
 
 def test_duplicates_start_once(world):

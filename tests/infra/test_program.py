@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from projects import DIGEST, GITHUB, OPTIONS, ROOT, project, shop, transparent
@@ -21,6 +22,8 @@ INFRA = ROOT / "infra"
 sys.path.append(str(INFRA))
 
 from mlops.naming import LONGEST_PROJECT, LONGEST_STACK, Names  # noqa: E402
+from mlops.pipelines import source  # noqa: E402
+from mlops.pipelines.stages import stages  # noqa: E402
 
 COMPONENTS = [path for path in sorted(INFRA.glob("mlops/*.py")) if "(pulumi.ComponentResource)" in path.read_text()]
 LIMITS = {  # documented by each service; the key is the last part of the type
@@ -66,6 +69,27 @@ def test_an_option_that_is_off_is_a_component_not_built():
         "network",
         "tracking",
     }
+
+
+def test_the_machines_of_one_job_reach_each_other_where_there_are_several():
+    folder = project()
+    text = (
+        (folder / "dvc.yaml")
+        .read_text()
+        .replace("{instance_type: ml.m5.xlarge,", "{instance_type: ml.m5.xlarge, instance_count: 2,")
+    )
+    (folder / "dvc.yaml").write_text(text)
+    compiled = json.loads((folder / "infra/definitions/training.json").read_text())
+    (trained,) = (step for step in compiled["Steps"] if step["Type"] == "Training")
+    trained["Arguments"]["ResourceConfig"]["InstanceCount"] = 2
+    texts = {"training": source.as_text(compiled), "monitor": (folder / "infra/definitions/monitor.json").read_text()}
+    (folder / "infra/definitions/training.json").write_text(texts["training"])
+    made_of = source.as_text(source.source(stages(yaml.safe_load(text)), texts))
+    (folder / "infra/definitions/SOURCE.json").write_text(made_of)
+    settings = {"shop:network": "create", "shop:imageDigest": DIGEST}
+    graph = load(folder, "dev", settings=settings, python=Path(sys.executable))
+    added = {node.name for node in graph.resources()} - {node.name for node in shop("dev", "network").resources()}
+    assert added == {"network-peers-in", "network-peers-out"}
 
 
 def test_the_foundation_stands_before_any_image():

@@ -119,7 +119,8 @@ def _dvc(remote: str) -> Iterator[Action]:
     url = where if "://" in where or where.startswith("/") else f"../{where}"
     yield _text(".dvc/config", _DVC_CONFIG.format(url=url))
     yield _text(".dvc/.gitignore", "/config.local\n/tmp\n/cache\n")
-    yield _text(".dvcignore", "# What DVC need not look at, in the syntax of .gitignore.\n.venv\n.dvc-storage\n")
+    ignored = "# What DVC need not look at, in the syntax of .gitignore.\n.venv\n.dvc-storage\n__pycache__\n"
+    yield _text(".dvcignore", ignored)
 
 
 def _saved(template: Template, answers: Answers, data: Data, actions: Iterable[Action]) -> Action:

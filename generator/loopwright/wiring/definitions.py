@@ -100,9 +100,10 @@ def commands(stack: Stack) -> Iterator[Finding]:
         for where, step in stack.steps(body):
             arguments = step.get("Arguments", {})
             place = "AppSpecification" if "AppSpecification" in arguments else "AlgorithmSpecification"
-            words = arguments.get(place, {}).get("ContainerArguments")
             if place not in arguments:
                 continue
+            # A training container that is told nothing is told `train` by SageMaker.
+            words = arguments[place].get("ContainerArguments") or (["train"] if step.get("Type") == "Training" else [])
             stack.proven["commands"] += 1
             path = f"{where}.Arguments.{place}.ContainerArguments"
             module = (known or {}).get(str(words[0])) if words else None
@@ -253,7 +254,7 @@ def isolation(stack: Stack) -> Iterator[Finding]:
 
 
 def _broken(rule: str, node: Node, where: str, what: str, because: str) -> Finding:
-    attempt = "mend infra/mlops/pipelines.py, dvc.yaml, or what they are handed"
+    attempt = "mend infra/mlops/pipelines/author.py or dvc.yaml and make compile, or mend what they are handed"
     return Finding(rule=rule, node=node.id, path=where, what=what, because=because, attempt=attempt)
 
 

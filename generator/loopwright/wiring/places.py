@@ -127,8 +127,8 @@ def properties(stack: Stack) -> Iterator[Finding]:
         for where, step in stack.steps(body):
             for path, key, source in looked_up(step.get("Arguments", {}), f"{where}.Arguments"):
                 module = (stack.sources.commands or {}).get(makers.get(source, ""))
-                if module and key not in stack.sources.words(module):
-                    because = f"{module.replace('.', '/')}.py writes no {key}"
+                if module and key not in stack.sources.written(module):
+                    because = f"{module.replace('.', '/')}.py and what it imports write no {key}"
                     yield _broken("definitions.property", node, path, f"{key} is not in {source}", because)
 
 
@@ -174,7 +174,7 @@ def artefacts(stack: Stack) -> list[str]:
 
 
 def _broken(rule: str, node: Node, where: str, what: str, because: str) -> Finding:
-    attempt = "mend infra/mlops/pipelines.py, dvc.yaml, or what they are handed"
+    attempt = "mend infra/mlops/pipelines/author.py or dvc.yaml and make compile, or mend what they are handed"
     return Finding(rule=rule, node=node.id, path=where, what=what, because=because, attempt=attempt)
 
 

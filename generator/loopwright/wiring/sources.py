@@ -161,6 +161,18 @@ class Sources:
         tree = self.tree(f"{module.replace('.', '/')}.py")
         return {str(n.value) for n in ast.walk(tree) if isinstance(n, ast.Constant)} if tree else set()
 
+    def written(self, module: str) -> set[str]:
+        """Return every string constant of a module of the project and of those of its package that it imports."""
+        tree = self.tree(f"{module.replace('.', '/')}.py")
+        package = module.partition(".")[0]
+        used = [
+            f"{package}.{alias.name}" if node.module == package else str(node.module)
+            for node in (tree.body if tree else ())
+            if isinstance(node, ast.ImportFrom) and str(node.module).partition(".")[0] == package
+            for alias in node.names
+        ]
+        return set().union(*map(self.words, (module, *used)))
+
     @cached_property
     def start_parameters(self) -> set[str] | None:
         """The pipeline parameters that the controller starts a training run with; None where it starts none."""

@@ -8,19 +8,18 @@ late or doubled event changes nothing, and drift that outlives a failed retraini
 from __future__ import annotations
 
 import functools
+import hashlib
 import math
 import os
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from botocore.exceptions import ClientError
-
 from . import aws
 from .retraining import Decision, Execution, Policy, State, decide, token
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 ROLES = frozenset({"drift", "quality", "data"})
 MOST_DATA_PAGES = 50
@@ -165,6 +164,10 @@ def _read_champion(settings: Settings) -> str | None:
 def _read_newest_data(settings: Settings) -> datetime | None:
     if not settings.policy.new_data:
         return None
+    return max((each["LastModified"].astimezone(UTC) for each in _data(settings)), default=None)
+
+
+def _data(settings: Settings) -> list[dict[str, Any]]:
     listing = {"Bucket": settings.data_bucket, "Prefix": settings.data_prefix}
     tokens = ("NextContinuationToken", "ContinuationToken")
     found = list(
@@ -172,33 +175,48 @@ def _read_newest_data(settings: Settings) -> datetime | None:
     )
     if len(found) >= MOST_DATA_PAGES * 1000:
         # They come by name, not by age: the newest may be among the rest.
-        raise aws.UnreadableError("too many objects to find the newest; set triggers.new_data to false")
-    return max((each["LastModified"].astimezone(UTC) for each in found), default=None)
+        raise aws.UnreadableError("there are too many objects of data to list; write fewer and larger files")
+    return found
+
+
+def data_version(objects: Iterable[Mapping[str, Any]]) -> str:
+    """Return a name for what the objects hold: it changes when one comes, goes, or gets another content."""
+    listed = sorted(f"{each['Key']} {each['ETag']} {each['Size']}" for each in objects)
+    return hashlib.sha256("\n".join(listed).encode()).hexdigest()
 
 
 def start(settings: Settings, state: State, decision: Decision, now: datetime) -> tuple[Decision, str]:
     """Start the pipeline once; return what became of the decision, and the outcome in words."""
-    # The same for every attempt of a day: a token must not come with other parameters the second time.
-    parameters = {
-        "Reason": decision.reason,
-        "DataUntil": f"{now:%Y-%m-%d}",
-        "WindowsDays": ",".join(map(str, settings.policy.windows_days)),
-        "Champion": state.champion or "none",
-    }
     try:
+        # The same for every attempt of a day: a token must not come with other parameters the second time.
+        parameters = {
+            "Reason": decision.reason,
+            "DataUntil": f"{now:%Y-%m-%d}",
+            "DataVersion": data_version(_data(settings)),
+            "WindowsDays": ",".join(map(str, settings.policy.windows_days)),
+            "Champion": state.champion or "none",
+        }
+        if state.champion:
+            parameters["ChampionUri"] = _artefact(state.champion)
         answer = aws.client("sagemaker").start_pipeline_execution(
             PipelineName=settings.pipeline,
             PipelineExecutionDisplayName=f"{decision.reason}-{now:%Y-%m-%d}",
             PipelineParameters=[{"Name": name, "Value": value} for name, value in parameters.items()],
             ClientRequestToken=token(settings.pipeline, state, now),
         )
-    except ClientError as error:
+    except (*aws.FAULTS, LookupError, TypeError) as error:
         if aws.code(error) == "ConflictException":
             return replace(decision, start=False), "an earlier wake-up started it already"
         # The next tick decides anew; a loop here would only meet the same refusal.
         page = f"retraining cannot start: {aws.code(error)}"
-        return replace(decision, start=False, page=page), f"refused by SageMaker: {error}"
+        return replace(decision, start=False, page=page), f"refused: {error}"
     return decision, str(answer["PipelineExecutionArn"])
+
+
+def _artefact(package: str) -> str:
+    """Return where the model of a package lies: the gates compare with it."""
+    found = aws.client("sagemaker").describe_model_package(ModelPackageName=package)
+    return str(found["InferenceSpecification"]["Containers"][0]["ModelDataUrl"])
 
 
 @functools.cache

@@ -90,6 +90,11 @@ def controller(names: Names, *, data_prefix: str, record_prefix: str) -> Documen
             training_pipeline,
         ),
         _versions(names),
+        allow(
+            "Champion",
+            ["sagemaker:DescribeModelPackage"],
+            names.arn("sagemaker", f"model-package/{names.of('models')}/*"),
+        ),
         # DescribeAlarms knows no narrower resource than all alarms of the account.
         allow("Alarms", ["cloudwatch:DescribeAlarms"], names.arn("cloudwatch", "alarm:*")),
         allow("Pause", ["ssm:GetParameter"], names.arn("ssm", f"parameter{names.parameter('paused')}")),

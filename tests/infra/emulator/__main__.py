@@ -29,6 +29,14 @@ class QuietHandler(MotoRequestHandler):
     # (aws-sdk-go-v2 #2737), and then lacks a body that has not arrived by then.
     wbufsize = 1 << 20
 
+    def run_wsgi(self) -> None:
+        """Let a client that waits for it send its body: what is not in the answer must not wait for it."""
+        if self.headers.get("Expect", "").lower() == "100-continue":
+            self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.wfile.flush()
+            del self.headers["Expect"]
+        super().run_wsgi()
+
     def log(self, *_args: object) -> None:
         """Say nothing."""
 

@@ -18,23 +18,24 @@ def jobs(plan):
 
 @rule("SM-PIPE", "SageMaker.9 to SageMaker.15; prowler's training-job checks")
 def steps(plan):
-    """Every job is isolated from the network, encrypts between containers, volumes and outputs, and ends in a day."""
+    """Every job but the one that tracks is cut off from the network; it encrypts what it sends and keeps, and ends."""
     for pipeline in plan.of("aws_sagemaker_pipeline"):
         if not plan.definition(pipeline).get("Steps"):
             yield pipeline.address, "its definition is no JSON, or has no steps"
     for pipeline, step in jobs(plan):
-        for message in _against(step["Type"], step.get("Arguments", {})):
+        tracks = step.get("Name") == "gates" and "MLFLOW_TRACKING_URI" in step["Arguments"].get("Environment", {})
+        for message in _against(step["Type"], step.get("Arguments", {}), isolated=not tracks):
             yield f"{pipeline.address} {step['Name']}", message
 
 
-def _against(kind, arguments):
+def _against(kind, arguments, *, isolated):
     network = arguments.get("NetworkConfig", {}) if kind == "Processing" else arguments
     cluster = arguments.get("ProcessingResources", {}).get("ClusterConfig", {})
     resources = cluster if kind == "Processing" else arguments.get("ResourceConfig", {})
     outputs = arguments.get("ProcessingOutputConfig" if kind == "Processing" else "OutputDataConfig", {})
     seconds = arguments.get("StoppingCondition", {}).get("MaxRuntimeInSeconds")
-    if network.get("EnableNetworkIsolation") is not True:
-        yield "it reaches the network"
+    if network.get("EnableNetworkIsolation") is not isolated:
+        yield "it reaches the network" if isolated else "it does not reach the tracking server"
     if network.get("EnableInterContainerTrafficEncryption") is not True:
         yield "its containers speak in the open"
     if not str(resources.get("VolumeKmsKeyId", "")).startswith("${aws_kms_key."):

@@ -19,6 +19,7 @@ COMMANDS = {
     "evaluate": ("ml.evaluate:main", "judge it on the test rows (a stage)"),
     "gates": ("ml.gates:main", "ask every gate (a stage)"),
     "register": ("ml.register:main", "register the model that passed (a stage)"),
+    "job": ("ml.job:main", "run a stage on what a platform laid out (the image's entry point)"),
     "serve": ("ml.serve:main", "answer GET /ping and POST /invocations"),
     "monitor": ("ml.monitor:main", "watch what was served (on AWS: a daily job)"),
     "versions": ("ml.registry:versions", "list the registered versions"),

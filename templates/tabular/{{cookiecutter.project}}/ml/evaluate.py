@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from ml import baseline, plots
 from ml import contract as contracts
-from ml import plots
 from ml.features import features
 from ml.frames import columns
 from ml.metrics import baselines, score, scores
 from ml.model import Model, Prediction, load, predict
-from ml.paths import METRICS, MODEL, PLOTS, REPORTS, TEST, TRAIN
+from ml.paths import BASELINE, METRICS, MODEL, PLOTS, REPORTS, TEST, TRAIN
 from ml.signature import Signature
 from ml.split import LAST_KNOWN
 from ml.train import target
@@ -36,6 +37,8 @@ def main(_arguments: Sequence[str] = ()) -> None:
     report |= {"baselines": trivial(train, test, model, contract)}
     REPORTS.mkdir(exist_ok=True)
     METRICS.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    # SageMaker's registry names it by its own address, and the model is an archive there.
+    shutil.copyfile(MODEL / baseline.FILE, BASELINE)
     plots.draw(PLOTS, truth, prediction, model)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from ml.paths import LOCK
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 CODE = ("ml", "dvc.yaml", "loop.yaml", "params.yaml", "requirements")
@@ -21,13 +23,23 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def together(files: Sequence[Path]) -> str:
+    """Return one SHA-256 of several files, by those of each."""
+    return hashlib.sha256("".join(map(sha256, files)).encode()).hexdigest()
+
+
 def lock() -> str:
     """Return the SHA-256 of the lock of the environment that trains and serves."""
     return sha256(LOCK)
 
 
 def commit() -> str:
-    """Return the git commit, with `+changes` where the code differs from it; `none` outside a repository."""
+    """Return the git commit, with `+changes` where the code differs from it; `none` outside a repository.
+
+    An image holds no repository: it was told its commit when it was built.
+    """
+    if told := os.environ.get("GIT_COMMIT"):
+        return told
     head = _git("rev-parse", "HEAD")
     if not head:
         return "none"

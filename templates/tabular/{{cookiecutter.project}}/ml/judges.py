@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from ml import hashes, paths
+from ml import hashes
 from ml.evaluate import predicted
 from ml.metrics import better, score
 from ml.model import Model, Prediction, load
-from ml.registry import CHAMPION, Registry
 from ml.split import Keys, without
 from ml.train import target
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ml.champions import Champion
     from ml.contract import Bias, Contract, Golden, Metric
     from ml.model import Floats
 
@@ -172,23 +172,23 @@ def golden(rule: Golden, contract: Contract, model: Model, folder: Path, train: 
     return Verdict(gate="golden", passed=rule.holds(value), value=value, limit=rule.limit, note=note)
 
 
-def champion(contract: Contract, sha256: str, test: Judged, registry: Registry) -> Verdict:
+def champion(contract: Contract, sha256: str, test: Judged, holder: Champion | None) -> Verdict:
     """Ask that the challenger beats the champion on the same rows, with the contract's confidence."""
-    holder, limit = registry.holder(CHAMPION), contract.metric.improvement
+    limit = contract.metric.improvement
     if holder is None:
         return Verdict(gate="champion", passed=True, value=None, limit=limit, note="the first model: no champion yet")
     if holder.sha256 == sha256:
-        note = f"this is the champion itself, version {holder.number}"
+        note = f"this is the champion itself, {holder.name}"
         return Verdict(gate="champion", passed=True, value=None, limit=limit, note=note)
-    folder = registry.fetch(holder, paths.CHAMPION)
+    folder = holder.fetch()
     try:
         other = judge(load(folder), folder, test.frame, contract)
     except pl.exceptions.ColumnNotFoundError as error:
-        note = f"version {holder.number} needs a column that is gone ({error}); make promote if that is meant"
+        note = f"{holder.name} needs a column that is gone ({error}); make promote if that is meant"
         return Verdict(gate="champion", passed=False, value=None, limit=limit, note=note)
     gain, low = gains(contract.metric, test, other)
     sure = f"at least {low:+.4g} with {contract.metric.confidence:.0%}"
-    note = f"{gain:+.4g} against version {holder.number}, {sure}{_reach(holder.tags['train_until'], test, contract)}"
+    note = f"{gain:+.4g} against {holder.name}, {sure}{_reach(holder.train_until, test, contract)}"
     return Verdict(gate="champion", passed=low > limit, value=low, limit=limit, note=note)
 
 

@@ -7,6 +7,8 @@ settings and seed give the same bytes.
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -15,9 +17,13 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.peers import ALONE
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from ml.peers import Peers
     from ml.signature import Columns
 
 Label = bool | int | str
@@ -88,31 +94,48 @@ class Rows:
     target: Floats
 
 
-def tune(train: Rows, validation: Rows, facts: Facts, settings: Settings) -> tuple[Model, list[float]]:
+def tune(
+    train: Rows, validation: Rows, facts: Facts, settings: Settings, *, peers: Peers = ALONE
+) -> tuple[Model, list[float]]:
     """Find how many trees to grow: as many as lower the loss on ``validation``.
+
+    Args:
+        train: Rows to learn from; with several hosts, this one's share.
+        validation: Rows to judge by; with several hosts, the same on each.
+        facts: Task, target, classes and weights.
+        settings: How to fit.
+        peers: The other hosts that take part.
 
     Returns:
         The model of the best round, and the validation loss after each round.
     """
-    facts = _seen(train, facts)
+    facts = _seen(train, facts, peers)
     dataset = _dataset(train, facts)
     history: dict[str, dict[str, list[float]]] = {}
     booster = lgb.train(
-        _parameters(facts, settings),
+        _parameters(facts, settings) | peers.network(),
         dataset,
         num_boost_round=settings.rounds,
         valid_sets=[_dataset(validation, facts, reference=dataset)],
         valid_names=["validation"],
-        callbacks=[lgb.early_stopping(settings.patience, verbose=False), lgb.record_evaluation(history)],
+        callbacks=[
+            _same_losses(peers),
+            lgb.early_stopping(settings.patience, verbose=False),
+            lgb.record_evaluation(history),
+        ],
     )
     (losses,) = history["validation"].values()
     return Model(_reread(booster, booster.best_iteration), facts), losses
 
 
-def fit(train: Rows, facts: Facts, settings: Settings, *, rounds: int) -> Model:
-    """Fit ``rounds`` trees (of each class) on ``train``; ``facts`` name task, target, classes and weights."""
-    facts = _seen(train, facts)
-    return Model(_reread(lgb.train(_parameters(facts, settings), _dataset(train, facts), rounds), rounds), facts)
+def fit(train: Rows, facts: Facts, settings: Settings, *, rounds: int, peers: Peers = ALONE) -> Model:
+    """Fit ``rounds`` trees (of each class) on ``train``; ``facts`` name task, target, classes and weights.
+
+    With several hosts, ``train`` is this one's share of the rows, ``peers`` are the others, and all get the same model.
+    """
+    facts = _seen(train, facts, peers)
+    parameters = _parameters(facts, settings) | peers.network()
+    return Model(_reread(lgb.train(parameters, _dataset(train, facts), rounds), rounds), facts)
 
 
 def predict(model: Model, features: Columns) -> Prediction:
@@ -164,22 +187,46 @@ def _parameters(facts: Facts, settings: Settings) -> dict[str, object]:
     }
 
 
-def _seen(rows: Rows, facts: Facts) -> Facts:
-    """Fill in the features and the categories that ``rows`` have."""
-    return replace(facts, features=tuple(rows.features), levels=_levels(rows.features))
+def _same_losses(peers: Peers) -> Callable[[lgb.callback.CallbackEnv], None]:
+    """Return a callback after which each host has the losses of the first.
+
+    The order in which threads add up is not always the same, so the last digit may differ. A host that stopped a round
+    earlier than the others would leave them waiting for it.
+    """
+
+    def take(env: lgb.callback.CallbackEnv) -> None:
+        (own,) = env.evaluation_result_list
+        loss = peers.exchange(own.metric_value)[0]
+        env.evaluation_result_list[:] = [lgb.EvalResult(own.dataset_name, own.metric_name, loss, own.maximize)]
+
+    return take
+
+
+def _seen(rows: Rows, facts: Facts, peers: Peers) -> Facts:
+    """Fill in the features and the categories that the rows of all hosts have."""
+    return replace(facts, features=tuple(rows.features), levels=_levels(rows.features, peers))
 
 
 def _reread(booster: lgb.Booster, rounds: int) -> lgb.Booster:
     """Return the model as it will be read back: the text of its first ``rounds`` rounds and nothing else."""
-    return lgb.Booster(model_str=booster.model_to_string(num_iteration=rounds))
+    text: str = booster.model_to_string(num_iteration=rounds)
+    # Where its hosts were is no part of the model: it has the same bytes wherever it was made.
+    for name, alone in (("machines", ""), ("local_listen_port", "12400")):
+        text = re.sub(rf"^\[{name}: .*\]$", f"[{name}: {alone}]", text, flags=re.MULTILINE)
+    return lgb.Booster(model_str=text)
 
 
-def _levels(features: Columns) -> dict[str, tuple[str, ...]]:
-    found = {}
+def _levels(features: Columns, peers: Peers) -> dict[str, tuple[str, ...]]:
+    counts: dict[str, dict[str, int]] = {}
     for name, values in features.items():
         if values.dtype == object:
-            known, counts = np.unique([str(value) for value in values if value is not None], return_counts=True)
-            found[name] = tuple(known[counts >= MIN_LEVEL_ROWS].tolist())
+            known, of_each = np.unique([str(value) for value in values if value is not None], return_counts=True)
+            counts[name] = dict(zip(known.tolist(), of_each.tolist(), strict=True))
+    everywhere = peers.exchange(counts)
+    found = {}
+    for name in counts:
+        total = sum((Counter(of_host[name]) for of_host in everywhere), Counter[str]())
+        found[name] = tuple(sorted(level for level, count in total.items() if count >= MIN_LEVEL_ROWS))
     return found
 
 

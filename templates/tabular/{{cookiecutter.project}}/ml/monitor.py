@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from ml.capture import Request
 
-ROOT = Path("/opt/ml/processing")
+ROOT = Path(os.environ.get("OPT_ML", "/opt/ml"), "processing")
 ATTEMPTS = 5
 SECONDS = 10
 """So long one attempt may wait for CloudWatch, to connect and to be answered."""

@@ -27,12 +27,13 @@ class _Part(BaseModel):
 class Prepare(_Part):
     """Which rows a run sees."""
 
+    since: datetime | None = None
     as_of: datetime | None
     window_days: Annotated[float, Field(gt=0)] | None
     test_share: Share
     entity_share: Share
 
-    @field_validator("as_of")
+    @field_validator("since", "as_of")
     @classmethod
     def _utc(cls, moment: datetime | None) -> datetime | None:
         """Bring a time with a zone to UTC; the data holds UTC without one."""
@@ -59,6 +60,8 @@ class Train(_Part):
 class Run(_Part):
     """What a run is told beside `params.yaml`: on AWS by the controller, by hand through the same options."""
 
+    since: str = ""
+    """An ISO time; empty leaves `prepare.since`."""
     as_of: str = ""
     """An ISO time; empty leaves `prepare.as_of`."""
     windows_days: str = ""
@@ -70,7 +73,7 @@ class Run(_Part):
         Raises:
             ParamsError: It cannot be meant.
         """
-        told: dict[str, object] = {"as_of": self.as_of} if self.as_of else {}
+        told: dict[str, object] = {name: when for name in ("since", "as_of") if (when := getattr(self, name))}
         try:
             if self.windows_days:
                 told["window_days"] = max(int(days) for days in self.windows_days.split(","))
@@ -80,7 +83,7 @@ class Run(_Part):
             raise ParamsError(
                 f"a run cannot be told {told or self.windows_days}",
                 because=because,
-                attempt="an ISO time for --as-of, whole numbers of days for --windows-days",
+                attempt="an ISO time for --since and --as-of, whole numbers of days for --windows-days",
             ) from error
 
 

@@ -11,13 +11,14 @@ REPORTS = Path("reports")
 PREPARED = REPORTS / "prepare.json"
 TRAINED = REPORTS / "train.json"
 METRICS = REPORTS / "metrics.json"
+BASELINE = REPORTS / "baseline.json"
 PLOTS = REPORTS / "plots"
 GATES = REPORTS / "gates.json"
 GATES_TABLE = REPORTS / "gates.md"
 RUN = REPORTS / "run.json"
 REGISTERED = REPORTS / "registered.json"
 
-ARCHIVE = Path("/opt/ml/processing/in/train/model.tar.gz")
+ARCHIVE = Path("model.tar.gz")
 """What SageMaker packs the model into; only a job on AWS has it."""
 
 SERVING = Path(".serving/model")

@@ -15,7 +15,7 @@ from ml import hashes, params, schema
 from ml.errors import LoopError
 from ml.frames import as_declared
 from ml.paths import HISTORY, PREPARED, REPORTS, TEST, TRAIN
-from ml.split import Keys, labelled, split, window, with_last_known, without
+from ml.split import Keys, labelled, since, split, window, with_last_known, without
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,11 +34,14 @@ class DataContractError(LoopError):
 def main(arguments: Sequence[str] = ()) -> None:
     """Run the stage; a run may be told until when and how far back it looks, beside `params.yaml`."""
     parser = argparse.ArgumentParser(prog="python -m ml prepare")
+    parser.add_argument("--since", default="", help="only rows from this ISO time on count")
     parser.add_argument("--as-of", default="", help="only what was known at this ISO time counts")
     parser.add_argument("--windows-days", default="", help="days with commas between; rows for the longest are kept")
+    parser.add_argument("--data-version", default="", help="what the state of the data is called; kept in the report")
     contract, how = contracts.load(), params.load()
-    told = params.Run(**vars(parser.parse_args(list(arguments))))
-    within = told.over(how.prepare)
+    options = vars(parser.parse_args(list(arguments)))
+    version = options.pop("data_version")
+    within = params.Run(**options).over(how.prepare)
     history = checked(as_declared(pl.read_parquet(HISTORY), schema.SCHEMA))
     fresh(history, contract, within.as_of)
     golden = pl.read_parquet(contract.gates.golden.path) if contract.gates.golden else history.clear()
@@ -47,7 +50,12 @@ def main(arguments: Sequence[str] = ()) -> None:
     REPORTS.mkdir(exist_ok=True)
     train.write_parquet(TRAIN)
     test.write_parquet(TEST)
-    PREPARED.write_text(json.dumps({"data_sha256": hashes.sha256(HISTORY)} | facts, indent=1) + "\n", encoding="utf-8")
+    lineage = {
+        "data_version": version,
+        "data_sha256": hashes.sha256(HISTORY),
+        "window_sha256": hashes.together([TRAIN, TEST]),
+    }
+    PREPARED.write_text(json.dumps(lineage | facts, indent=1) + "\n", encoding="utf-8")
 
 
 def checked(frame: pl.DataFrame) -> pl.DataFrame:
@@ -112,7 +120,7 @@ def prepared(
         Training rows, test rows (with the last known label beside each), and the facts of the split.
     """
     keys = Keys.of(contract)
-    known = labelled(history, keys, how.as_of)
+    known = labelled(since(history, keys, how.since), keys, how.as_of)
     rows = without(known, golden, keys)
     parts = split(rows, keys, share=how.test_share, entity_share=how.entity_share, seed=seed)
     train, test = window(parts.earlier, keys, how.window_days), with_last_known(parts.later, known, keys)

@@ -63,6 +63,13 @@ def labelled(frame: pl.DataFrame, keys: Keys, as_of: datetime | None) -> pl.Data
     return frame.filter(known)
 
 
+def since(frame: pl.DataFrame, keys: Keys, moment: datetime | None) -> pl.DataFrame:
+    """Keep the rows from a moment on (None: all); rows without a time are all kept."""
+    if moment is None or keys.time is None:
+        return frame
+    return frame.filter(pl.col(keys.time) >= moment)
+
+
 def without(frame: pl.DataFrame, apart: pl.DataFrame, keys: Keys) -> pl.DataFrame:
     """Take out the rows of ``apart``: all rows of its entities, or the rows equal to one of its rows."""
     on = [keys.entity] if keys.entity else frame.columns
@@ -82,6 +89,8 @@ def split(frame: pl.DataFrame, keys: Keys, *, share: float, entity_share: float,
     Raises:
         SplitError: A side would be empty.
     """
+    if frame.is_empty():
+        _refuse_empty(frame, frame, frame, keys)
     cut = None
     if keys.time is not None:
         cut = _cut(frame[keys.time], share)

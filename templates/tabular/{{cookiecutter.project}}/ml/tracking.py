@@ -61,7 +61,9 @@ def tags(model_sha256: str) -> dict[str, str]:
     """Return what a run and a model version are made of: data, code, environment, model."""
     prepared = json.loads(PREPARED.read_text(encoding="utf-8"))
     return {
+        "data_version": prepared["data_version"],
         "data_sha256": prepared["data_sha256"],
+        "window_sha256": prepared["window_sha256"],
         "git_commit": hashes.commit(),
         "lock_sha256": hashes.lock(),
         "model_sha256": model_sha256,

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
+from ml import baseline, hosts, params, schema
 from ml import contract as contracts
-from ml import params, schema
+from ml.baseline import Unseen
 from ml.errors import LoopError
 from ml.features import features
 from ml.frames import columns, signature
-from ml.model import Facts, Label, Model, Rows, fit, predict, save, tune
+from ml.model import Facts, Label, Model, Prediction, Rows, decide, fit, predict, save, tune
 from ml.paths import MODEL, REPORTS, TRAIN, TRAINED
+from ml.peers import ALONE, met
 from ml.split import Keys, split
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from ml.contract import Contract
     from ml.model import Floats
     from ml.params import Params
+    from ml.peers import Peers
     from ml.signature import Signature
 
 
@@ -35,20 +39,36 @@ class TrainError(LoopError):
 def main(_arguments: Sequence[str] = ()) -> None:
     """Run the stage."""
     contract, how = contracts.load(), params.load()
-    model, inputs, losses = trained(pl.read_parquet(TRAIN), contract, how)
+    frame = pl.read_parquet(TRAIN)
+    with met(hosts.told(os.environ)) as peers:
+        made = trained(frame, contract, how, peers)
+    if not peers.hosts.first:
+        return  # all hosts have the same model: one leaves it
     shutil.rmtree(MODEL, ignore_errors=True)
-    save(model, MODEL)
-    inputs.save(MODEL)
+    save(made.model, MODEL)
+    made.inputs.save(MODEL)
+    baseline.save(baseline.baseline(frame, made.inputs, made.unseen, made.model.facts, contract), MODEL)
     REPORTS.mkdir(exist_ok=True)
-    report = {"rounds": best(losses), "weights": model.facts.weights, "validation_loss": losses}
+    report = {"rounds": best(made.losses), "weights": made.model.facts.weights, "validation_loss": made.losses}
     TRAINED.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
-def trained(frame: pl.DataFrame, contract: Contract, how: Params) -> tuple[Model, Signature, list[float]]:
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """What training leaves."""
+
+    model: Model
+    inputs: Signature
+    losses: list[float]
+    """The validation loss after each round of the tuning."""
+    unseen: Unseen
+    """The newest rows, as the model of the tuning, which had not seen them, predicts them."""
+
+
+def trained(frame: pl.DataFrame, contract: Contract, how: Params, peers: Peers = ALONE) -> Trained:
     """Tune on the newest rows, then fit on all of them: what happened last is what matters most.
 
-    Returns:
-        The model, the signature of its inputs, and the validation loss after each round of the tuning.
+    Each host of several learns from its share of the rows, judges by all of the newest, and gets the same model.
     """
     inputs, keys = signature(schema.SCHEMA, contract), Keys.of(contract)
     found = classes(frame, contract)
@@ -56,12 +76,16 @@ def trained(frame: pl.DataFrame, contract: Contract, how: Params) -> tuple[Model
     parts = split(
         frame, keys, share=how.train.validation_share, entity_share=how.prepare.entity_share, seed=how.train.seed + 1
     )
-    early, late = (rows(part, inputs, facts) for part in (parts.earlier, parts.later))
-    tuned, losses = tune(early, late, facts, how.train.settings())
-    weights = _weights(contract.metric.name, late.target, predict(tuned, late.features).probabilities)
-    facts = replace(facts, weights=weights)
-    model = fit(rows(frame, inputs, facts), facts, how.train.settings(), rounds=best(losses))
-    return model, inputs, losses
+    early, late = (rows(part, inputs, facts) for part in (parts.earlier[peers.hosts.share], parts.later))
+    tuned, losses = tune(early, late, facts, how.train.settings(), peers=peers)
+    said = predict(tuned, late.features)
+    facts = replace(facts, weights=_weights(contract.metric.name, late.target, said.probabilities))
+    own = rows(frame[peers.hosts.share], inputs, facts)
+    model = fit(own, facts, how.train.settings(), rounds=best(losses), peers=peers)
+    if said.probabilities is not None:
+        said = Prediction(decide(said.probabilities, facts.weights), said.probabilities)
+    unseen = Unseen(frame=parts.later, truth=late.target, prediction=said)
+    return Trained(model=model, inputs=inputs, losses=losses, unseen=unseen)
 
 
 def best(losses: Sequence[float]) -> int:

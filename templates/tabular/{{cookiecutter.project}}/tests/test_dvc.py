@@ -102,6 +102,7 @@ def test_the_pipeline_writes_where_the_code_does() -> None:
             paths.MODEL,
             paths.TRAINED,
             paths.METRICS,
+            paths.BASELINE,
             paths.PLOTS,
             paths.GATES,
             paths.GATES_TABLE,

@@ -67,6 +67,8 @@ def test_the_stage_leaves_metrics_and_plots(
     Path("data/prepared").mkdir(parents=True)
     TRAIN.write_parquet("data/prepared/train.parquet")
     test.write_parquet("data/prepared/test.parquet")
+    Path("model").mkdir()
+    Path("model/baseline.json").write_text("{}", encoding="utf-8")
     drawn: list[object] = []
     monkeypatch.setattr(evaluate.contracts, "load", lambda: contract)
     monkeypatch.setattr(evaluate, "load", lambda folder: model if folder == Path("model") else None)
@@ -80,6 +82,7 @@ def test_the_stage_leaves_metrics_and_plots(
     classes = len(model.facts.classes)
     truth, train = (frame[contract.target].cast(float).to_numpy() for frame in (TEST, TRAIN))
     made = baselines(train, 3, classes, np.full(3, np.nan))
+    assert Path("reports/baseline.json").read_text(encoding="utf-8") == "{}"
     text = Path("reports/metrics.json").read_text(encoding="utf-8")
     assert json.loads(text) == {
         "rows": 3,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,13 +34,15 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_verdicts_are_written_for_machines_and_for_people(capsys: pytest.CaptureFixture[str]) -> None:
-    gates.write([GOOD, QUIET, BAD], "abc")
+    gates.write([GOOD, QUIET, BAD], {"model_sha256": "abc", "train_until": "None"})
     assert Path("reports/gates.json").read_text(encoding="utf-8") == (
         json.dumps(
             {
                 "passed": False,
-                "model_sha256": "abc",
+                "reason": "bias: worst: kind=b",
                 "artefact_sha256": None,
+                "model_sha256": "abc",
+                "train_until": "None",
                 "gates": [
                     {"gate": "metric", "passed": True, "value": 0.51239, "limit": 0.5, "note": "f1 0.5124 | fine"},
                     {"gate": "sanity", "passed": True, "value": None, "limit": None, "note": "nothing odd"},
@@ -59,8 +62,16 @@ def test_verdicts_are_written_for_machines_and_for_people(capsys: pytest.Capture
     assert capsys.readouterr().out == (
         "  pass  metric    f1 0.5124 | fine\n  pass  sanity    nothing odd\n  FAIL  bias      worst: kind=b\n"
     )
-    gates.write([GOOD, QUIET], "abc")
-    assert json.loads(Path("reports/gates.json").read_text(encoding="utf-8"))["passed"] is True
+    gates.write([GOOD, QUIET], {})
+    report = json.loads(Path("reports/gates.json").read_text(encoding="utf-8"))
+    assert (report["passed"], report["reason"]) == (True, "all gates passed")
+
+
+def test_the_archive_that_a_platform_packed_is_named_by_its_hash() -> None:
+    Path("model.tar.gz").write_bytes(b"packed")
+    gates.write([GOOD], {})
+    report = json.loads(Path("reports/gates.json").read_text(encoding="utf-8"))
+    assert report["artefact_sha256"] == hashlib.sha256(b"packed").hexdigest()
 
 
 @pytest.mark.parametrize(("verdicts", "word"), [([GOOD, QUIET], "passed"), ([GOOD, QUIET, BAD], "failed")])
@@ -68,10 +79,9 @@ def test_the_run_is_tracked_either_way(verdicts: list[Verdict], word: str, monke
     Path("reports").mkdir()
     Path("reports/metrics.json").write_text(json.dumps(VALUES), encoding="utf-8")
     logged: dict[str, Any] = {}
-    monkeypatch.setattr(tracking, "tags", lambda sha256: {"model_sha256": sha256})
     monkeypatch.setattr(tracking, "log_run", lambda name, **given: logged.update(given, name=name) or "run-1")
     monkeypatch.setattr(gates.params, "load", the_params)
-    gates.track(a_contract(), verdicts, "abc")
+    gates.track(a_contract(), verdicts, {"model_sha256": "abc"})
 
     tags = {"model_sha256": "abc", "gates": word}
     text = Path("reports/run.json").read_text(encoding="utf-8")
@@ -128,7 +138,6 @@ def test_every_gate_of_the_contract_is_asked(
         monkeypatch.setattr(place, name, asked)
 
     stand_in(gates, "load", folder, answer=model)
-    stand_in(gates, "Registry", "shop", answer="the registry")
     stand_in(gates, "target", train["bought"], model.facts.classes, answer="the training target")
     stand_in(gates.judges, "judge", model, folder, rows, contract, answer=test)
     stand_in(gates.judges, "minimum", contract.metric, test)
@@ -136,9 +145,9 @@ def test_every_gate_of_the_contract_is_asked(
     stand_in(gates.judges, "sanity", test, "the training target")
     stand_in(gates.judges, "golden", contract.gates.golden, contract, model, folder, train)
     stand_in(gates.judges, "bias", contract.gates.bias, contract.metric, test)
-    stand_in(gates.judges, "champion", contract, "abc", test, "the registry")
+    stand_in(gates.judges, "champion", contract, "abc", test, "the champion")
     stand_in(gates.latency, "gate", contract.gates.latency, folder, rows)
-    verdicts = gates.judged(contract, "abc")
+    verdicts = gates.judged(contract, "abc", "the champion")  # type: ignore[arg-type]
     assert [verdict.gate.replace("gate", "latency") for verdict in verdicts] == names
 
 
@@ -146,13 +155,7 @@ def test_every_gate_of_the_contract_is_asked(
 def test_the_stage_fails_after_it_has_written_and_tracked(
     verdicts: list[Verdict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done: list[Any] = []
-    contract = a_contract()
-    monkeypatch.setattr(gates.contracts, "load", lambda: contract)
-    monkeypatch.setattr(gates, "digest", lambda folder: f"sha256 of {folder}")
-    monkeypatch.setattr(gates, "judged", lambda *given: verdicts if given == (contract, "sha256 of model") else [])
-    monkeypatch.setattr(gates, "write", lambda *given: done.append(given))
-    monkeypatch.setattr(gates, "track", lambda *given: done.append(given))
+    done = stage(monkeypatch, verdicts, champions="registered", holder="the registry's champion")
     if BAD in verdicts:
         with pytest.raises(GateError) as caught:
             gates.main()
@@ -163,4 +166,34 @@ def test_the_stage_fails_after_it_has_written_and_tracked(
         )
     else:
         gates.main()
-    assert done == [(verdicts, "sha256 of model"), (contract, verdicts, "sha256 of model")]
+    assert done == [("write", verdicts, TAGS), ("track", CONTRACT, verdicts, TAGS)]
+
+
+@pytest.mark.parametrize("server", ["", "http://127.0.0.1:1"])
+@pytest.mark.parametrize("verdicts", [[GOOD, QUIET], [GOOD, BAD]])
+def test_a_platform_reads_the_verdict_itself(
+    server: str, verdicts: list[Verdict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    done = stage(monkeypatch, verdicts, champions="laid_out", holder="the platform's champion")
+    gates.main(["--champion"])
+    tracked = [("track", CONTRACT, verdicts, TAGS)] if server else []
+    assert done == [("write", verdicts, TAGS), *tracked]
+
+
+CONTRACT, TAGS = a_contract(), {"model_sha256": "sha256 of model"}
+
+
+def stage(monkeypatch: pytest.MonkeyPatch, verdicts: list[Verdict], *, champions: str, holder: str) -> list[Any]:
+    """Let the stage find these verdicts against that champion, and return what it does with them."""
+    done: list[Any] = []
+    asked = (CONTRACT, "sha256 of model", holder)
+    monkeypatch.setattr(gates.contracts, "load", lambda: CONTRACT)
+    monkeypatch.setattr(gates, "digest", lambda folder: f"sha256 of {folder}")
+    monkeypatch.setattr(gates, "Registry", lambda project: f"registry of {project}")
+    monkeypatch.setattr(tracking, "tags", lambda sha256: {"model_sha256": sha256})
+    monkeypatch.setattr(gates.champions, champions, lambda *_: holder)
+    monkeypatch.setattr(gates, "judged", lambda *given: verdicts if given == asked else [])
+    monkeypatch.setattr(gates, "write", lambda *given: done.append(("write", *given)))
+    monkeypatch.setattr(gates, "track", lambda *given: done.append(("track", *given)))
+    return done

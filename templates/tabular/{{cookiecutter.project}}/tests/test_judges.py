@@ -12,6 +12,7 @@ import pytest
 from fairlearn.metrics import MetricFrame
 
 from ml import hashes, judges
+from ml.champions import registered
 from ml.contract import Bias, Golden, Metric
 from ml.judges import Judged, Verdict
 from ml.model import Facts, Prediction
@@ -313,18 +314,18 @@ def champion_verdict(
     monkeypatch.setattr(judges, "load", lambda folder: "champion's" if folder == ARegistry.folder else None)
     monkeypatch.setattr(judges, "judge", judge)
     contract = a_contract(metric={"name": "accuracy", "minimum": 0.5, "improvement": 0.05} | changes)
-    return judges.champion(contract, "new", challenger, ARegistry(SEVEN))  # type: ignore[arg-type]
+    return judges.champion(contract, "new", challenger, registered(ARegistry(SEVEN)))  # type: ignore[arg-type]
 
 
 def test_the_first_model_has_no_champion_to_beat() -> None:
     contract = a_contract(metric__improvement=0.05)
-    found = judges.champion(contract, "new", RIGHT, ARegistry(None))  # type: ignore[arg-type]
+    found = judges.champion(contract, "new", RIGHT, registered(ARegistry(None)))  # type: ignore[arg-type]
     note = "the first model: no champion yet"
     assert found == Verdict(gate="champion", passed=True, value=None, limit=0.05, note=note)
 
 
 def test_the_champion_need_not_beat_itself() -> None:
-    found = judges.champion(a_contract(), "old", RIGHT, ARegistry(SEVEN))  # type: ignore[arg-type]
+    found = judges.champion(a_contract(), "old", RIGHT, registered(ARegistry(SEVEN)))  # type: ignore[arg-type]
     note = "this is the champion itself, version 7"
     assert found == Verdict(gate="champion", passed=True, value=None, limit=0, note=note)
 

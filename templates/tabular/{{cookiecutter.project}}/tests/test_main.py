@@ -20,7 +20,7 @@ STAGES = ("prepare", "train", "evaluate", "gates", "register")
 
 
 def test_every_command_has_a_function() -> None:
-    assert set(entry.COMMANDS) == {*STAGES, "monitor", "serve", "versions", "promote", "rollback", "fetch"}
+    assert set(entry.COMMANDS) == {*STAGES, "job", "monitor", "serve", "versions", "promote", "rollback", "fetch"}
     for command, (place, _) in entry.COMMANDS.items():
         module, _, function = place.partition(":")
         assert callable(getattr(importlib.import_module(module), function))

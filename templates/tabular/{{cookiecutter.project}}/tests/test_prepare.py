@@ -187,8 +187,14 @@ def test_the_stage_leaves_both_sides_and_a_report(repository: Contract) -> None:
     assert_frame_equal(pl.read_parquet("data/prepared/train.parquet"), train)
     assert_frame_equal(pl.read_parquet("data/prepared/test.parquet"), test)
     text = Path("reports/prepare.json").read_text(encoding="utf-8")
-    assert json.loads(text) == {"data_sha256": hashes.sha256(Path("data/history.parquet"))} | facts
-    assert text.startswith('{\n "data_sha256": "')
+    sides = [Path(f"data/prepared/{name}.parquet") for name in ("train", "test")]
+    lineage = {
+        "data_version": "",
+        "data_sha256": hashes.sha256(Path("data/history.parquet")),
+        "window_sha256": hashes.together(sides),
+    }
+    assert json.loads(text) == lineage | facts
+    assert text.startswith('{\n "data_version": "",\n "data_sha256": "')
     assert text.endswith("}\n")
     prepare.main()
 
@@ -229,3 +235,28 @@ def test_a_run_is_told_until_when_and_how_far_back(told, as_of, window):
 def test_a_run_that_cannot_be_meant_is_refused(told):
     with pytest.raises(params.ParamsError, match="try: an ISO time"):
         params.Run(**told).over(HOW)
+
+
+def test_rows_that_come_later_change_nothing_of_a_run_over_the_same_window(repository: Contract) -> None:
+    told = ["--as-of", (START + 30 * DAY).isoformat(), "--windows-days", "10,20"]
+    prepare.main(told)
+    first = json.loads(Path("reports/prepare.json").read_text(encoding="utf-8"))
+    history = pl.read_parquet("data/history.parquet")
+    later = history.with_columns(pl.col("at") + 40 * DAY)
+    pl.concat([history, later]).write_parquet("data/history.parquet")
+    prepare.main([*told, "--data-version", "later"])
+    second = json.loads(Path("reports/prepare.json").read_text(encoding="utf-8"))
+    assert second["window_sha256"] == first["window_sha256"]
+    assert second["data_sha256"] != first["data_sha256"]
+    assert (first["data_version"], second["data_version"]) == ("", "later")
+
+
+def test_a_run_may_be_told_from_when_on() -> None:
+    frame = a_frame(160, people=20)
+    how = HOW.model_copy(update={"since": START + 10 * DAY})
+    train, test, facts = prepared(frame, frame.clear(), a_contract(), how, seed=7)
+    assert train["at"].min() >= START + 10 * DAY
+    assert facts["labelled"] == frame.filter(pl.col("at") >= START + 10 * DAY).height
+    assert test.height
+    timeless = a_contract(time_column=None)
+    assert prepared(frame, frame.clear(), timeless, how, seed=7)[2]["labelled"] == frame.height

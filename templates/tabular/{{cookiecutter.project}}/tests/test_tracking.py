@@ -62,6 +62,13 @@ def test_a_change_of_the_code_shows_in_the_commit(repository: Path, name: str) -
     assert hashes.commit() == f"{head}+changes"
 
 
+def test_an_image_is_told_its_commit(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_COMMIT", "abc")
+    assert hashes.commit() == "abc"
+    monkeypatch.setenv("GIT_COMMIT", "")
+    assert hashes.commit() == git("rev-parse", "HEAD")
+
+
 def test_a_new_file_of_the_code_shows_in_the_commit(repository: Path) -> None:
     Path("ml/more.py").touch()
     assert hashes.commit().endswith("+changes")
@@ -124,12 +131,20 @@ def test_an_address_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_tags_name_what_a_model_is_made_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("reports").mkdir()
-    facts: dict[str, Any] = {"data_sha256": "d", "train_until": None, "rows": 3}
+    facts: dict[str, Any] = {
+        "data_version": "v",
+        "data_sha256": "d",
+        "window_sha256": "w",
+        "train_until": None,
+        "rows": 3,
+    }
     Path("reports/prepare.json").write_text(json.dumps(facts), encoding="utf-8")
     monkeypatch.setattr(hashes, "commit", lambda: "c")
     monkeypatch.setattr(hashes, "lock", lambda: "l")
     assert tracking.tags("m") == {
+        "data_version": "v",
         "data_sha256": "d",
+        "window_sha256": "w",
         "git_commit": "c",
         "lock_sha256": "l",
         "model_sha256": "m",

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import itertools
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,11 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
+from ml import baseline, params, schema, train
 from ml import contract as contracts
-from ml import params, schema, train
 from ml.evaluate import predicted
 from ml.frames import signature
+from ml.hosts import Hosts
 from ml.model import Facts, Prediction, load
+from ml.peers import Peers
 from ml.split import Keys, split
 from ml.train import TrainError, best, classes, target
 from tests.sample import sample
@@ -22,6 +26,7 @@ from tests.stages import SCHEMA, a_contract, a_frame, a_regression, numbers, say
 from tests.test_params import the_params
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 # --- classes and targets ---
@@ -133,8 +138,9 @@ def test_the_best_round_counts_from_one() -> None:
 class Calls(dict[str, Any]):
     """What `trained` asks the model for; the answers are made up."""
 
-    def tune(self, early: Any, late: Any, facts: Facts, settings: Any) -> tuple[str, list[float]]:
+    def tune(self, early: Any, late: Any, facts: Facts, settings: Any, *, peers: Any) -> tuple[str, list[float]]:
         self["tune"] = early, late, facts, settings
+        self["peers"] = peers
         return "tuned", [3.0, 1.0, 2.0]
 
     def predict(self, model: str, features: Any) -> Prediction:
@@ -142,7 +148,8 @@ class Calls(dict[str, Any]):
         share = np.where(features["amount"] > 50, 0.9, 0.1)
         return Prediction(share, np.column_stack([1 - share, share]))
 
-    def fit(self, rows: Any, facts: Facts, settings: Any, *, rounds: int) -> str:
+    def fit(self, rows: Any, facts: Facts, settings: Any, *, rounds: int, peers: Any) -> str:
+        assert peers is self["peers"]
         self["fit"] = rows, facts, settings, rounds
         return "model"
 
@@ -160,9 +167,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
 def test_it_tunes_on_the_newest_rows_and_fits_on_all(calls: Calls) -> None:
     contract, how = a_contract(), the_params(train__seed=11)
     frame = a_frame(200, people=20).with_columns(bought=pl.col("amount") > 50)
-    model, inputs, losses = train.trained(frame, contract, how)
-    assert (model, losses) == ("model", [3.0, 1.0, 2.0])
-    assert inputs == signature(SCHEMA, contract)
+    made = train.trained(frame, contract, how)
+    assert (made.model, made.losses) == ("model", [3.0, 1.0, 2.0])
+    assert made.inputs == signature(SCHEMA, contract)
 
     parts = split(frame, Keys.of(contract), share=0.15, entity_share=0.3, seed=12)
     early, late, facts, settings = calls["tune"]
@@ -179,6 +186,13 @@ def test_it_tunes_on_the_newest_rows_and_fits_on_all(calls: Calls) -> None:
     assert facts.weights == pytest.approx((0.5, 0.5))
     assert (settings, same, rounds) == (how.train.settings(), how.train.settings(), 2)
 
+    assert made.unseen.frame.equals(parts.later)
+    assert made.unseen.truth is late.target
+    probabilities = made.unseen.prediction.probabilities
+    assert probabilities is not None
+    np.testing.assert_array_equal(probabilities[:, 1], np.where(late.features["amount"] > 50, 0.9, 0.1))
+    np.testing.assert_array_equal(made.unseen.prediction.values, late.features["amount"] > 50)
+
 
 def test_the_stage_leaves_model_signature_and_report(
     calls: Calls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -194,13 +208,51 @@ def test_the_stage_leaves_model_signature_and_report(
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "old").touch()
     train.main()
-    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == ["made", "signature.json"]
+    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == ["baseline.json", "made", "signature.json"]
     text = (tmp_path / "reports" / "train.json").read_text(encoding="utf-8")
     assert text.startswith('{\n "rounds": 2,\n')
     assert text.endswith("}\n")
     assert set(json.loads(text)) == {"rounds", "weights", "validation_loss"}
     assert json.loads(text)["validation_loss"] == [3.0, 1.0, 2.0]
     train.main()
+
+
+def test_each_of_several_hosts_learns_from_its_share_and_judges_by_the_same_rows(calls: Calls) -> None:
+    contract, how = a_contract(), the_params()
+    frame = a_frame(201, people=20)
+    taken: dict[str, list[list[float]]] = {"tune": [], "fit": []}
+    judged = []
+    names = ("algo-1", "algo-2", "algo-3")
+    for name in names:
+        peers = Peers(Hosts(name=name, names=names))
+        train.trained(frame, contract, how, peers)
+        assert calls["peers"] is peers
+        judged.append(calls["tune"][1].features["amount"].tolist())
+        for step in ("tune", "fit"):
+            taken[step].append(calls[step][0].features["amount"].tolist())
+    parts = split(frame, Keys.of(contract), share=0.15, entity_share=0.3, seed=8)
+    assert judged == [parts.later["amount"].to_list()] * 3
+    for step, whole in (("tune", parts.earlier), ("fit", frame)):
+        assert sorted(itertools.chain(*taken[step])) == sorted(whole["amount"].to_list())
+        assert taken[step][1] == whole["amount"].to_list()[1::3]
+
+
+def test_only_the_first_host_leaves_anything(calls: Calls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def met(hosts: Hosts) -> Iterator[Peers]:
+        yield Peers(hosts)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(train, "met", met)
+    monkeypatch.setattr(train.contracts, "load", a_contract)
+    monkeypatch.setattr(train.params, "load", the_params)
+    monkeypatch.setenv("LOOP_HOSTS", "algo-1,algo-2")
+    monkeypatch.setenv("LOOP_HOST", "algo-2")
+    (tmp_path / "data/prepared").mkdir(parents=True)
+    a_frame(200, people=20).write_parquet("data/prepared/train.parquet")
+    train.main()
+    assert calls["peers"].hosts.name == "algo-2"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data"]
 
 
 # --- what this repository's own training gives, on rows that only look like its data ---
@@ -215,16 +267,17 @@ def trained_twice(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]
     rows = sample(500, seed=5).drop_nulls(contract.target)
     folders = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
     for folder in folders:
-        model, inputs, _ = train.trained(rows, contract, how)
-        train.save(model, folder)
-        inputs.save(folder)
+        made = train.trained(rows, contract, how)
+        train.save(made.model, folder)
+        made.inputs.save(folder)
+        baseline.save(baseline.baseline(rows, made.inputs, made.unseen, made.model.facts, contract), folder)
     return folders
 
 
 def test_training_twice_gives_the_same_bytes(trained_twice: tuple[Path, Path]) -> None:
     one, two = ({path.name: path.read_bytes() for path in folder.iterdir()} for folder in trained_twice)
     assert one == two
-    assert set(one) == {"booster.txt", "model.json", "signature.json"}
+    assert set(one) == {"baseline.json", "booster.txt", "model.json", "signature.json"}
 
 
 @pytest.mark.parametrize("rows", [1, 200])
