@@ -214,7 +214,8 @@ def patterns(names: Names, *, alarms: list[str], data_prefix: str | None) -> dic
         },
         "deployed": sagemaker
         | {
-            "detail-type": ["SageMaker Endpoint Deployment State Change"],
+            # The second comes when the endpoint can be changed again, the first also for what went wrong before.
+            "detail-type": ["SageMaker Endpoint Deployment State Change", "SageMaker Endpoint State Change"],
             "resources": [names.arn("sagemaker", f"endpoint/{names.prefix}")],
         },
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 
 import pytest
 
@@ -46,7 +47,7 @@ def compiled(repository, tmp_path, *words):
 def checked(repository):
     python = repository.venv / "bin/python"
     done = subprocess.run(
-        ["loopwright", "check", "-s", "dev"],
+        [sys.executable, "-m", "loopwright", "check", "dev"],
         cwd=repository.folder,
         env=environment() | {"LOOPWRIGHT_PYTHON": str(python)},
         capture_output=True,

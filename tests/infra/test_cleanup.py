@@ -52,3 +52,22 @@ def test_a_model_that_serves_by_a_configuration_of_a_person_stays(world):
     wake()
     assert version(world) == "1"
     assert name not in world.configs
+
+
+def test_a_model_that_a_persons_configuration_goes_back_to_stays(world):
+    released(world, 1)
+    (model,) = (name for name in world.models if "-v1-" in name)
+    world.configs["by-hand"] = world.configs[world.endpoint["EndpointConfigName"]] | {"EndpointConfigName": "by-hand"}
+    world.endpoint["EndpointConfigName"] = "by-hand"
+    for number in (2, 3):
+        world.package(number)
+        wake()
+        world.arrive(rolled_back=True)
+        wake()
+    released(world, 4)
+    wake()
+    assert world.packages[4]["CustomerMetadataProperties"]["deploy_previous"] == "by-hand"
+    assert model in world.models
+    del world.configs["by-hand"]
+    assert wake()["page"] == ""
+    assert model not in world.models

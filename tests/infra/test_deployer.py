@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 from fakes import refused
 from handlers import aws
 from strict_client import Crash
@@ -264,3 +265,19 @@ def test_a_malformed_variable_is_named(world, monkeypatch, name, value):
     monkeypatch.setenv(name, value)
     with pytest.raises(aws.SettingsError, match=name):
         wake()
+
+
+CHANGES = ["create_model", "create_endpoint_config", "update_model_package", "update_endpoint"]
+
+
+@pytest.mark.parametrize("operation", CHANGES)
+def test_a_change_that_times_out_is_recorded_and_tried_again(world, operation):
+    world.package(1)
+    world.failing[operation] = ReadTimeoutError(endpoint_url="https://example.invalid")
+    told = wake()
+    assert (told["reason"], told["page"]) == ("deploy", "version 1 is refused: ReadTimeoutError")
+    assert any(key.startswith("artifacts/decisions/2026") for key in world.objects)
+    world.failing.clear()
+    wake()
+    world.arrive()
+    assert wake()["reason"] == "serves"

@@ -5,10 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import tempfile
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
@@ -17,8 +14,11 @@ from loopwright import __version__
 from loopwright.errors import LoopwrightError, TargetError, UsageError
 from loopwright.kubeflow.compiling import compiled
 from loopwright.kubeflow.stages import PARAMETERS, read
+from loopwright.placing import place
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from loopwright.kubeflow.stages import Stage
 
 __all__ = ["MADE", "Exported", "export", "write"]
@@ -102,7 +102,7 @@ def write(target: Path, text: str) -> None:
                 because="it did not come from an export of ours",
                 attempt="another file with --out, or move this one away",
             )
-        _replace(target, text.encode())
+        place(target, text.encode())
     except OSError as error:
         raise TargetError(
             f"{target} cannot be written",
@@ -139,17 +139,3 @@ def _name(project: Path) -> str:
 
 def _is_ours(target: Path) -> bool:
     return target.is_file() and target.read_bytes().startswith(MADE.encode())
-
-
-def _replace(target: Path, content: bytes) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(name).chmod(0o644)
-        Path(name).replace(target)
-    except BaseException:
-        with suppress(OSError):
-            Path(name).unlink()
-        raise

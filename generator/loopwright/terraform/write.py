@@ -9,12 +9,11 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loopwright.errors import TargetError
+from loopwright.placing import place
 from loopwright.repository.plan import plan
 from loopwright.terraform.document import MADE
 from loopwright.terraform.export import MAIN
@@ -76,21 +75,9 @@ def _refuse_taken(target: Path, wanted: Iterable[Action]) -> None:
 
 
 def _replace(path: Path, action: Action) -> None:
-    """Put a file in place whole: a reader sees the old one or the new one."""
     content = action.content.read_bytes() if isinstance(action.content, Path) else action.content
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_file() and not path.is_symlink() and path.read_bytes() == content:
-        return
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        with suppress(OSError):
-            Path(name).unlink()
-        raise
+    if path.is_symlink() or not path.is_file() or path.read_bytes() != content:
+        place(path, content)
 
 
 def _tidy(target: Path, wanted: set[str]) -> None:

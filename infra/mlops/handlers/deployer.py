@@ -15,7 +15,7 @@ import re
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from . import aws, rollout
 from .blueprint import NAME_LIMIT, SUFFIX_LIMIT, Blueprint, Rollout, oddity, version_of, within
@@ -205,7 +205,7 @@ def carry_out(settings: Settings, state: State, decision: Decision) -> tuple[str
             return _deploy(settings, state, decision.deploy), ""
         if decision.reason == "serves":
             return clean_up(state, settings.blueprint.prefix, state.endpoint.model if state.endpoint else ""), ""
-    except (ClientError, aws.UnreadableError) as error:
+    except aws.FAULTS as error:
         whom = f"version {decision.deploy.version}" if decision.deploy else "a change by the deployer"
         return f"refused: {error}", f"{whom} is refused: {aws.code(error)}"
     return "", ""
@@ -242,7 +242,7 @@ def _deploy(settings: Settings, state: State, package: Package) -> str:
         return f"version {package.version} was revoked meanwhile"
     try:
         sagemaker.update_endpoint(**plan.update(endpoint, config, first=before.version is None))
-    except ClientError:
+    except (BotoCoreError, ClientError):
         found = sagemaker.describe_endpoint(EndpointName=endpoint)
         pending = found.get("PendingDeploymentSummary", {}).get("EndpointConfigName", name)
         if found["EndpointStatus"] in rollout.MOVING and pending == name:

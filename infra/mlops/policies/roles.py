@@ -36,12 +36,15 @@ def training(names: Names) -> Document:
 
 
 def monitoring(names: Names) -> Document:
-    """Jobs of the monitor pipeline: read captured requests and labels, write reports, publish the loop's metrics."""
+    """Jobs of the monitor pipeline: read what was captured and what serves, write reports, publish the metrics."""
+    versions = [names.arn("sagemaker", f"{kind}/{names.prefix}-*") for kind in ("model", "endpoint-config")]
     return document(
         *_read(names, "capture", "Captured"),
         *_read(names, "data", "Labels"),
         *_read(names, "artifacts", "Baseline", "models/*", "reports/*"),
         _write(names, "artifacts", "WriteReports", "reports/*"),
+        allow("Endpoint", ["sagemaker:DescribeEndpoint"], names.arn("sagemaker", f"endpoint/{names.prefix}")),
+        allow("Serves", ["sagemaker:DescribeEndpointConfig", "sagemaker:DescribeModel"], *versions),
         *_run_image(names, "/aws/sagemaker/ProcessingJobs"),
         _publish(names.namespace),
     )

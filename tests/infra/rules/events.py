@@ -26,6 +26,7 @@ TYPES = {
     "aws.s3": {"Object Created"},
     "aws.sagemaker": {
         "SageMaker Endpoint Deployment State Change",
+        "SageMaker Endpoint State Change",
         "SageMaker Model Building Pipeline Execution Status Change",
         "SageMaker Model Package State Change",
     },
@@ -35,6 +36,7 @@ FIELD = {
     "CloudWatch Alarm State Change": ("detail", "alarmName"),
     "Object Created": ("detail", "bucket", "name"),
     "SageMaker Endpoint Deployment State Change": ("resources",),
+    "SageMaker Endpoint State Change": ("resources",),
     "SageMaker Model Building Pipeline Execution Status Change": ("detail", "pipelineArn"),
     "SageMaker Model Package State Change": ("detail", "ModelPackageGroupName"),
 }
@@ -84,7 +86,8 @@ def _against(plan, text):
         yield "its pattern is none: every value is a list, or an object of such"
         return
     sources, types = listed(pattern.get("source")), listed(pattern.get("detail-type"))
-    if len(sources) != 1 or len(types) != 1 or types[0] not in TYPES.get(str(sources[0]), ()):
+    known = len(sources) == 1 and bool(types) and set(types) <= TYPES.get(str(sources[0]), set())
+    if not known or len({FIELD[each] for each in types}) != 1:
         yield f"{sources} does not send {types}"
         return
     values = pattern

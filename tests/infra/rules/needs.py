@@ -25,6 +25,8 @@ NEEDS = {
     "monitoring": [
         (JOB_LOG, "logs:{r}:{a}:log-group:/aws/sagemaker/ProcessingJobs:log-stream:x"),
         ("cloudwatch:PutMetricData", "*"),
+        (f"{READ}Endpoint", "sagemaker:{r}:{a}:endpoint/{p}"),
+        (f"{READ}EndpointConfig {READ}Model", "sagemaker:{r}:{a}:{kind}/{p}-x"),
         ("s3:ListBucket", "s3:::{p}-artifacts-{a}"),
         ("s3:GetObject", "s3:::{p}-artifacts-{a}/models/x"),
         ("s3:GetObject", "s3:::{p}-artifacts-{a}/reports/x"),

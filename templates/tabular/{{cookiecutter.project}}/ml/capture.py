@@ -19,13 +19,16 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from ml import answers
 from ml.serving.requests import BOM, MAX_BYTES, Media, Problem, Refused, media, too_large
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from ml.answers import Answer
     from ml.serving.requests import Door
+    from ml.signature import Columns
 
 ANONYMOUS = re.compile(r".* (is (?:not|less|more|longer) .*)", re.DOTALL)
 """The end of a reason that begins with the value."""
@@ -50,6 +53,10 @@ class Request:
     """When it was answered, in UTC."""
     accepted: int
     """Rows that the data contract accepts."""
+    columns: tuple[Columns, ...]
+    """These rows, in parts that follow each other."""
+    answer: Answer | None
+    """What the model said of them; None where it was not asked, as of a request with a refused row."""
     refused: tuple[tuple[int | None, str], ...]
     """Row (from 0; None for a request as a whole) and reason of the others, once a row."""
 
@@ -65,38 +72,57 @@ def read(folder: Path, door: Door) -> Iterator[Request]:
 
 
 def _request(file: str, number: int, line: bytes, door: Door) -> Request:
-    event, time, accepted = None, None, 0
+    event, time, accepted, answer = None, None, 0, None
+    columns: list[Columns] = []
     refused: list[tuple[int | None, str]]
     try:
         record = _record(line)
         event, time = _metadata(record)
-        accepted, refused = judge(*_body(record), door)
+        columns, accepted, refused = judge(*_body(record), door, time.replace(tzinfo=None) if time else None)
+        answer = None if refused else answers.read(record["captureData"].get("endpointOutput"), accepted)
     except UnreadableError as error:
         refused = [(None, str(error))]
     except Refused as error:  # of its Content-Type or its size: there are no rows yet
         refused = [(None, error.what)]
-    return Request(file=file, line=number, event=event, time=time, accepted=accepted, refused=tuple(refused))
+    return Request(
+        file=file,
+        line=number,
+        event=event,
+        time=time,
+        accepted=accepted,
+        columns=tuple(columns),
+        answer=answer,
+        refused=tuple(refused),
+    )
 
 
-def judge(body: bytes, how: Media, door: Door) -> tuple[int, list[tuple[int | None, str]]]:
-    """Return how many rows of ``body`` are accepted, and the row and the reason of each that is not.
+def judge(
+    body: bytes, how: Media, door: Door, at: datetime | None = None
+) -> tuple[list[Columns], int, list[tuple[int | None, str]]]:
+    """Judge the rows of ``body``, sent at a time in UTC without a zone.
 
     The server refuses a request for one broken row; here the other rows of it are judged by themselves.
+
+    Returns:
+        The accepted rows in parts, how many they are, and the row and the reason of each that is not.
     """
     try:
-        return door.read(body, how)[1], []
+        columns, rows = door.read(body, how, at)
     except Refused as error:
         whole = error
+    else:
+        return [columns], rows, []
     bodies = _split(body, how)
     if len(bodies) < 2 or not whole.problems or whole.problems[0].row is None:  # noqa: PLR2004 - nothing to tell apart
-        return 0, [(row if bodies else None, _reason(whole, door)) for row in range(max(1, len(bodies)))]
+        return [], 0, [(row if bodies else None, _reason(whole, door)) for row in range(max(1, len(bodies)))]
+    accepted: list[Columns] = []
     refused: list[tuple[int | None, str]] = []
     for row, alone in enumerate(bodies):
         try:
-            door.read(alone, how)
+            accepted.append(door.read(alone, how, at)[0])
         except Refused as error:
             refused.append((row, _reason(error, door)))
-    return len(bodies) - len(refused), refused
+    return accepted, len(accepted), refused
 
 
 def _record(line: bytes) -> dict[str, Any]:

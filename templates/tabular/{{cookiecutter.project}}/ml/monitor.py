@@ -1,8 +1,9 @@
-"""Watch what was served: count what the endpoint captured, and publish that in CloudWatch. On AWS a daily job.
+"""Watch what was served: what the endpoint was asked and answered in the latest window, and how far that moved.
 
-It reads `in/capture` below its root and writes `out/monitor.json`, and `out/quarantine.jsonl` with the place and the
-reason of every row that the data contract refuses. The report comes before the metrics: it stays when they fail.
-Of the names in `ml/signals.py` it publishes those that it computes, and no others.
+On AWS a job that starts with each period of `drift.every`. It reads `in/capture` below its root and writes its report,
+`out/monitor.json`, and the place and the reason of every row that the data contract refuses, `out/quarantine.jsonl`.
+Rows are compared with the baseline of the model that answered them. The report comes before the metrics: it stays when
+they fail. Of the names in `ml/signals.py` it publishes those that it computes, and no others.
 """
 
 from __future__ import annotations
@@ -10,24 +11,29 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ml import capture, schema
+from ml import capture, schema, served
 from ml import contract as contracts
+from ml.drift.blocks import duration
 from ml.errors import LoopError
 from ml.frames import signature
+from ml.moved import Sample, moved
 from ml.serving import telemetry
 from ml.serving.requests import Door
-from ml.signals import METRICS
+from ml.signals import FEATURE_EVENT, METRICS
+from ml.window import Window, latest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
 
     from ml.capture import Request
+    from ml.moved import Movement
 
 ROOT = Path(os.environ.get("OPT_ML", "/opt/ml"), "processing")
 ATTEMPTS = 5
@@ -46,14 +52,13 @@ class PublishError(LoopError):
 class Tally:
     """What was counted."""
 
+    window: Window
     requests: int = 0
     untimed: int = 0
-    """Requests whose time is not known."""
+    """Requests whose time is not known: they are in no window, and counted in each."""
     accepted: int = 0
     refused: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
-    first: datetime | None = None
-    last: datetime | None = None
 
     def add(self, request: Request) -> None:
         """Count ``request``."""
@@ -61,11 +66,7 @@ class Tally:
         self.accepted += request.accepted
         self.refused += len(request.refused)
         self.reasons.update(reason for _, reason in request.refused)
-        if request.time is None:
-            self.untimed += 1
-            return
-        self.first = min(self.first or request.time, request.time)
-        self.last = max(self.last or request.time, request.time)
+        self.untimed += request.time is None
 
     @property
     def rows(self) -> int:
@@ -80,40 +81,76 @@ class Tally:
     def report(self) -> dict[str, Any]:
         """Return what was counted, as `monitor.json` holds it."""
         return {
-            "window": {
-                "first": self.first.isoformat() if self.first else None,
-                "last": self.last.isoformat() if self.last else None,
-            },
+            "window": {"from": self.window.start.isoformat(), "until": self.window.end.isoformat()},
             "requests": self.requests,
             "requests_without_time": self.untimed,
             "rows": self.rows,
             "accepted": self.accepted,
             "refused": self.refused,
             "reasons": dict(self.reasons.most_common()),
-            "metrics": self.metrics(),
         }
 
 
 def main(arguments: Sequence[str] = ()) -> None:
-    """Count, report, publish.
+    """Count, compare, report, publish.
 
     Raises:
-        LoopError: There is nothing to read from, or CloudWatch did not take the metrics.
+        LoopError: There is nothing to read from, nobody says what serves, or CloudWatch did not take the metrics.
     """
     options = _options(arguments)
-    tally = count(options.root / "in" / "capture", options.root / "out")
-    report = {"endpoint": options.endpoint, **tally.report()}
-    text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
+    contract = contracts.load()
+    window = latest(options.now or datetime.now(UTC), duration(contract.drift.every))
+    sample = Sample(least=contract.drift.min_rows, window=window)
+    tally = count(options.root / "in" / "capture", options.root / "out", window, sample)
+    movement, problem = None, None
+    try:
+        movement = compared(sample, options)
+    except LoopError as error:  # what was counted is told all the same
+        problem = error
+    metrics = together(tally, movement)
+    tell(options, tally, movement, metrics)
+    if problem:
+        raise problem
+    if options.namespace:
+        publish(metrics, namespace=options.namespace, endpoint=options.endpoint)
+
+
+def compared(sample: Sample, options: argparse.Namespace) -> Movement | None:
+    """Compare the latest rows with what the model that serves has learned from; None where there is none, or too few.
+
+    Raises:
+        LoopError: Nobody says what serves, or it has no baseline.
+    """
+    with tempfile.TemporaryDirectory() as room:
+        folder = options.model or (_served(options.endpoint, Path(room)) if options.endpoint else None)
+        return moved(sample, folder) if folder else None
+
+
+def together(tally: Tally, movement: Movement | None) -> dict[str, float]:
+    """Return all metrics; a broken input weighs as much as so many broken rows."""
+    metrics = tally.metrics() | (movement.metrics() if movement else {})
+    if movement and tally.rows:
+        metrics["BrokenShare"] = max(metrics["BrokenShare"], movement.broken_share)
+    return metrics
+
+
+def tell(options: argparse.Namespace, tally: Tally, movement: Movement | None, metrics: Mapping[str, float]) -> None:
+    """Write the report, and what the log keeps of it: a line in all, and one an input."""
+    report = {"endpoint": options.endpoint, **tally.report(), "metrics": metrics}
+    document = report | {"drift": movement.document() if movement else None}
+    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
     (options.root / "out" / "monitor.json").write_text(text + "\n", encoding="utf-8")
     telemetry.line("warning" if tally.refused else "info", "monitor", **report)
-    if options.namespace:
-        publish(tally.metrics(), namespace=options.namespace, endpoint=options.endpoint)
+    for name, score in movement.scores() if movement else ():
+        telemetry.line("info", FEATURE_EVENT, endpoint=options.endpoint, feature=name, score=score)
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m ml monitor", description="Watch what was served.")
     parser.add_argument("--namespace", help="CloudWatch namespace; without it the report is all there is")
     parser.add_argument("--endpoint", help="the one dimension of what is published")
+    parser.add_argument("--model", type=Path, help="the model that served; without it the endpoint is asked")
+    parser.add_argument("--now", type=_moment, help="an ISO time; the latest complete window at that time is watched")
     parser.add_argument("--root", type=Path, default=ROOT, help="where in/ and out/ are (default %(default)s)")
     options = parser.parse_args(list(arguments))
     if bool(options.namespace) != bool(options.endpoint):
@@ -121,8 +158,15 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def count(source: Path, out: Path) -> Tally:
-    """Count what ``source`` holds, and write the place of every refused row to `quarantine.jsonl` in ``out``.
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def count(source: Path, out: Path, window: Window, sample: Sample) -> Tally:
+    """Count what ``source`` holds of a window, and keep its rows in ``sample``.
+
+    The place of every refused row is written to `quarantine.jsonl` in ``out``.
 
     Raises:
         LoopError: There is no such folder; one without a file is no error: nobody asked for anything yet.
@@ -133,12 +177,14 @@ def count(source: Path, out: Path) -> Tally:
             because=f"there is no folder {source}",
             attempt="give --root the folder that holds in/capture, with the files that SageMaker captured",
         )
-    door, tally = Door(signature(schema.SCHEMA, contracts.load())), Tally()
+    door, tally = Door(signature(schema.SCHEMA, contracts.load())), Tally(window=window)
     out.mkdir(parents=True, exist_ok=True)
     with (out / "quarantine.jsonl").open("w", encoding="utf-8") as quarantine:
         for request in capture.read(source, door):
-            tally.add(request)
-            quarantine.writelines(_places(request))
+            sample.add(request)
+            if request.time is None or window.holds(request.time):
+                tally.add(request)
+                quarantine.writelines(_places(request))
     return tally
 
 
@@ -155,19 +201,11 @@ def publish(metrics: Mapping[str, float], *, namespace: str, endpoint: str) -> N
     Raises:
         PublishError: CloudWatch did not take them.
     """
-    import boto3  # noqa: PLC0415 - only who publishes waits for it
-    from botocore.config import Config  # noqa: PLC0415
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - only who publishes waits for it
 
     parts = [[datum(name, value, endpoint) for name, value in part.items()] for part in (metrics, {HEARTBEAT: 1.0})]
-    retries = {"mode": "adaptive", "total_max_attempts": ATTEMPTS}
     try:
-        client = boto3.client(
-            "cloudwatch",
-            # SageMaker sets the one name, boto3 reads only the other.
-            region_name=os.environ.get("AWS_REGION") or None,
-            config=Config(retries=retries, connect_timeout=SECONDS, read_timeout=SECONDS),
-        )
+        client = _client("cloudwatch")
         for part in parts:
             client.put_metric_data(Namespace=namespace, MetricData=part)
     except (BotoCoreError, ClientError) as error:
@@ -176,6 +214,32 @@ def publish(metrics: Mapping[str, float], *, namespace: str, endpoint: str) -> N
             because=" ".join(str(error).split())[:MOST_TOLD],
             attempt="run the job again once that is mended; its report is kept in out/monitor.json",
         ) from error
+
+
+def _served(endpoint: str, folder: Path) -> Path | None:
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    try:
+        return served.model(endpoint, folder, _client("sagemaker"), _client("s3"))
+    except (BotoCoreError, ClientError) as error:
+        raise LoopError(
+            f"the endpoint {endpoint} does not say what serves",
+            because=" ".join(str(error).split())[:MOST_TOLD],
+            attempt="let the job describe the endpoint and read its model, or give --model",
+        ) from error
+
+
+def _client(service: str) -> Any:
+    import boto3  # noqa: PLC0415 - only who asks AWS waits for it
+    from botocore.config import Config  # noqa: PLC0415
+
+    retries = {"mode": "adaptive", "total_max_attempts": ATTEMPTS}
+    return boto3.client(
+        service,
+        # SageMaker sets the one name, boto3 reads only the other.
+        region_name=os.environ.get("AWS_REGION") or None,
+        config=Config(retries=retries, connect_timeout=SECONDS, read_timeout=SECONDS),
+    )
 
 
 def datum(name: str, value: float, endpoint: str) -> dict[str, Any]:

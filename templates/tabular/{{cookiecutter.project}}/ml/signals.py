@@ -22,11 +22,13 @@ class Signal:
 
 METRICS = {
     "MonitorHeartbeat": Signal(unit="Count", meaning="the monitor ran to its end; published always"),
-    "RowsMonitored": Signal(unit="Count", meaning="requests in the window"),
+    "RowsMonitored": Signal(unit="Count", meaning="rows of the window, accepted or refused"),
     "DriftScore": Signal(unit="None", meaning="largest move of a feature as a multiple of what it moves by itself"),
     "DriftedShare": Signal(unit="None", meaning="share of the features that drift"),
     "PredictionDrift": Signal(unit="None", meaning="the same for the predictions"),
-    "BrokenShare": Signal(unit="None", meaning="share of the rows that the data contract refuses"),
+    "BrokenShare": Signal(
+        unit="None", meaning="share of the rows that the contract refuses, or of the inputs that broke"
+    ),
     "QualityLoss": Signal(unit="None", meaning="mean loss on rows whose labels have landed"),
     "QualityCusum": Signal(unit="None", meaning="CUSUM of that loss, in standard deviations"),
     "LabelCoverage": Signal(unit="None", meaning="share of the rows old enough whose label has landed"),

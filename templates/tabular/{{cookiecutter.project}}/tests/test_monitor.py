@@ -19,9 +19,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml import __main__ as entry
-from ml import capture, monitor
+from ml import capture, monitor, window
 from ml import contract as contracts
+from ml.drift.blocks import duration
 from ml.frames import records, signature
+from ml.moved import Sample
 from ml.schema import SCHEMA
 from ml.serving.requests import Door, Media
 from ml.signals import METRICS
@@ -32,6 +34,8 @@ INPUTS = signature(SCHEMA, contracts.load())
 ROWS = records(sample(8, seed=3), INPUTS)
 NAMES = list(ROWS[0])
 BROKEN = {"no such column": 1}
+NOW = "2026-03-02T01:00:00Z"
+WINDOW = window.latest(datetime.fromisoformat(NOW), duration(contracts.load().drift.every))
 TO = ["--namespace", "Loop/shop", "--endpoint", "shop-dev"]
 DOOR = Door(
     Signature(
@@ -84,7 +88,7 @@ def quarantined(root: Path) -> list[dict[str, Any]]:
 
 
 def run(root: Path, *words: str) -> int:
-    return entry.main(["monitor", "--root", str(root), *words])
+    return entry.main(["monitor", "--root", str(root), "--now", NOW, *words])
 
 
 class Cloud:
@@ -94,10 +98,20 @@ class Cloud:
         self.root, self.sent, self.reports, self.made = root, [], [], []
         self.error: Exception | None = None
         self.fails_at = 1
+        self.served: dict[str, str] = {}
 
     def client(self, service: str, **how: Any) -> Cloud:
         self.made.append((service, how))
         return self
+
+    def describe_endpoint(self, EndpointName: str) -> dict[str, str]:  # noqa: N803 - as boto3 calls it
+        return {"EndpointConfigName": f"{EndpointName}-base"}
+
+    def describe_endpoint_config(self, EndpointConfigName: str) -> dict[str, Any]:  # noqa: N803
+        return {"ProductionVariants": [{"ModelName": EndpointConfigName}]}
+
+    def describe_model(self, ModelName: str) -> dict[str, Any]:  # noqa: N803
+        return {"ModelName": ModelName, "PrimaryContainer": {"Image": "i", **self.served}}
 
     def put_metric_data(self, **call: Any) -> None:
         self.reports.append(report(self.root))
@@ -147,7 +161,7 @@ def test_every_form_that_sagemaker_writes_is_read(tmp_path: Path, cloud: Cloud) 
     assert run(tmp_path, *TO) == 0
     found = report(tmp_path)
     assert (found["requests"], found["rows"], found["accepted"], found["refused"]) == (9, 31, 31, 0)
-    assert found["window"] == {"first": "2026-03-01T07:30:00+00:00", "last": "2026-03-01T13:00:00+00:00"}
+    assert found["window"] == {"from": "2026-03-01T00:00:00+00:00", "until": "2026-03-02T00:00:00+00:00"}
     assert found["reasons"] == {}
     assert quarantined(tmp_path) == []
     assert cloud.data == {"RowsMonitored": 31, "BrokenShare": 0, "MonitorHeartbeat": 1}
@@ -163,8 +177,9 @@ def test_what_is_published_is_computed_known_and_in_order(tmp_path: Path, cloud:
     assert all(datum["Unit"] == METRICS[datum["MetricName"]].unit for datum in data)
     assert all(datum["Dimensions"] == [{"Name": "Endpoint", "Value": "shop-dev"}] for datum in data)
     assert {call["Namespace"] for call in cloud.sent} == {"Loop/shop"}
-    ((service, how),) = cloud.made
-    assert (service, how["region_name"]) == ("cloudwatch", "eu-central-1")
+    assert [service for service, _ in cloud.made] == ["sagemaker", "s3", "cloudwatch"]
+    how = cloud.made[-1][1]
+    assert how["region_name"] == "eu-central-1"
     assert how["config"].retries == {"mode": "adaptive", "total_max_attempts": 5}
     assert how["config"].connect_timeout == how["config"].read_timeout == 10
 
@@ -179,7 +194,7 @@ def test_nothing_asked_is_no_failure(tmp_path: Path, cloud: Cloud) -> None:
     assert cloud.data == {"RowsMonitored": 0, "MonitorHeartbeat": 1}
     found = report(tmp_path)
     assert found["metrics"] == {"RowsMonitored": 0}
-    assert found["window"] == {"first": None, "last": None}
+    assert found["drift"] is None
 
 
 def test_the_report_is_there_before_anything_is_published(tmp_path: Path, cloud: Cloud, capsys) -> None:
@@ -189,7 +204,7 @@ def test_the_report_is_there_before_anything_is_published(tmp_path: Path, cloud:
     (said,) = capsys.readouterr().out.splitlines()
     told = json.loads(said)
     assert (told["level"], told["event"], told["endpoint"]) == ("warning", "monitor", "shop-dev")
-    assert {name: told[name] for name in report(tmp_path)} == report(tmp_path)
+    assert {name: told[name] for name in report(tmp_path) if name != "drift"} | {"drift": None} == report(tmp_path)
 
 
 @pytest.mark.parametrize(("fails_at", "sent"), [(1, set()), (2, {"RowsMonitored", "BrokenShare"})])
@@ -318,23 +333,23 @@ def test_a_time_without_a_zone_is_utc_and_one_past_the_calendar_is_none(tmp_path
     ],
 )  # fmt: skip
 def test_rows_are_judged_one_by_one_and_no_value_is_told(body, how, accepted, refused) -> None:
-    assert capture.judge(body, how, DOOR) == (accepted, list(refused.items()))
+    assert capture.judge(body, how, DOOR)[1:] == (accepted, list(refused.items()))
 
 
 def test_a_request_with_too_many_rows_is_refused_whole() -> None:
-    accepted, refused = capture.judge(b"[" + b",".join([b'{"age": 1}'] * 10_001) + b"]", JSON, DOOR)
+    _, accepted, refused = capture.judge(b"[" + b",".join([b'{"age": 1}'] * 10_001) + b"]", JSON, DOOR)
     assert (accepted, len(refused)) == (0, 10_001)
     assert {reason for _, reason in refused} == {"there are too many rows"}
 
 
 def test_more_broken_rows_than_a_refusal_lists_are_all_counted() -> None:
-    accepted, refused = capture.judge(json.dumps([{}] * 50 + [{"age": 1}] * 3).encode(), JSON, DOOR)
+    _, accepted, refused = capture.judge(json.dumps([{}] * 50 + [{"age": 1}] * 3).encode(), JSON, DOOR)
     assert (accepted, [row for row, _ in refused]) == (3, list(range(50)))
 
 
 def test_rows_that_cannot_be_told_apart_are_one() -> None:
     deep = '[{"age": 1, "id": ' + "[" * 500 + "]" * 500 + "}, {}]"
-    assert capture.judge(deep.encode(), JSON, DOOR) == (0, [(None, "age: the value is missing")])
+    assert capture.judge(deep.encode(), JSON, DOOR) == ([], 0, [(None, "age: the value is missing")])
 
 
 REQUESTS = st.lists(st.booleans(), min_size=1, max_size=5)
@@ -361,7 +376,8 @@ def test_every_row_is_accepted_or_refused(mix: list[Any]) -> None:
             for found in mix
         ]
         write(root, *texts)
-        tally = monitor.count(root / "in" / "capture", root / "out")
+        sample = Sample(least=1, window=WINDOW)
+        tally = monitor.count(root / "in" / "capture", root / "out", WINDOW, sample)
         assert len(quarantined(root)) == tally.refused == sum(tally.reasons.values())
     assert (tally.accepted, tally.refused, tally.requests) == (good, bad, len(mix))
     assert tally.rows == good + bad

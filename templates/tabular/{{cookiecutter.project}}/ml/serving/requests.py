@@ -26,6 +26,7 @@ from ml.serving import values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from ml.signature import Columns, Signature
 
@@ -84,8 +85,13 @@ class Door:
         self.names = [entry.name for entry in signature.inputs]
         self.known = frozenset(self.names) | frozenset(signature.ignored)
 
-    def read(self, body: bytes, media: Media) -> tuple[Columns, int]:
+    def read(self, body: bytes, media: Media, at: datetime | None = None) -> tuple[Columns, int]:
         """Return the inputs of the signature, and the number of rows.
+
+        Args:
+            body: What was sent.
+            media: How it is meant.
+            at: When, in UTC and without a zone; None is now.
 
         Raises:
             Refused: With 422: what is in the body cannot be predicted.
@@ -95,7 +101,7 @@ class Door:
         for entry, read in self.inputs:
             raw = table.columns.get(entry.name) or [None] * table.rows
             try:
-                columns[entry.name] = values.column(entry, read, raw)
+                columns[entry.name] = values.column(entry, read, raw, at)
             except ValueError:
                 for row, reason in values.reasons(entry, read, raw):
                     problems.add(row, entry.name, reason)

@@ -61,8 +61,14 @@ def limits(entry: Input) -> tuple[float, float]:
     return low if entry.minimum is None else entry.minimum, high if entry.maximum is None else entry.maximum
 
 
-def column(entry: Input, read: Reader, values: Sequence[Any]) -> NDArray[np.generic]:
+def column(entry: Input, read: Reader, values: Sequence[Any], at: datetime | None = None) -> NDArray[np.generic]:
     """Read the values of one column.
+
+    Args:
+        entry: What it may hold.
+        read: Reads one value.
+        values: As they were sent.
+        at: The time of the request, in UTC and without a zone; None is now.
 
     Raises:
         ValueError: A value is refused; `reasons` tells which.
@@ -70,7 +76,7 @@ def column(entry: Input, read: Reader, values: Sequence[Any]) -> NDArray[np.gene
     if entry.nullable:
         made = np.array([None if value is None else read(value) for value in values], dtype=DTYPES[entry.kind])
         if entry.now:
-            made[np.isnat(made)] = now()
+            made[np.isnat(made)] = at or now()
         return made
     return np.array([read(value) for value in values], dtype=DTYPES[entry.kind])
 

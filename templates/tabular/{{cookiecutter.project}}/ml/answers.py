@@ -1,0 +1,68 @@
+"""What the server answered, as SageMaker captured it: the predictions of a request, in the form of the baseline's."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import csv
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from ml.serving.values import level
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """The predictions of n rows: the columns that `baseline.predicted` makes of a model's own."""
+
+    model: str | None
+    """SHA-256 of the model that answered; None where the answer does not say, as in CSV."""
+    columns: dict[str, list[Any]]
+    """`value`, or `label` and `probability`, n of each."""
+
+
+def read(captured: Any, rows: int) -> Answer | None:
+    """Read the answer to a request of ``rows`` accepted rows; None where it is no prediction of all of them."""
+    match captured:
+        case {"data": str() as data, "encoding": "JSON" | "CSV" | "BASE64" as encoding, **rest}:
+            observed = str(rest.get("observedContentType") or "")
+        case _:
+            return None
+    try:
+        body = base64.b64decode(data, validate=True) if encoding == "BASE64" else data.encode()
+        answer = _csv(body) if encoding == "CSV" or observed.startswith("text/csv") else _json(body)
+    except (binascii.Error, csv.Error, LookupError, TypeError, ValueError):
+        return None
+    return answer if all(len(column) == rows for column in answer.columns.values()) else None
+
+
+def _json(body: bytes) -> Answer:
+    document = orjson.loads(body)
+    said, model = document["predictions"], document["model"]["sha256"]
+    if not all("probabilities" in row for row in said):
+        return Answer(model=model, columns={"value": [float(row["prediction"]) for row in said]})
+    shares = [_share(level(row["prediction"]), row["probabilities"]) for row in said]
+    return Answer(model=model, columns={"label": [str(row["prediction"]) for row in said], "probability": shares})
+
+
+def _csv(body: bytes) -> Answer:
+    head, *rows = filter(None, csv.reader(io.StringIO(body.decode(), newline=""), strict=True))
+    if len(head) == 1:
+        return Answer(model=None, columns={"value": [float(value) for (value,) in rows]})
+    names = [name.removeprefix("probability_") for name in head[1:]]
+    shares = [_share(label, dict(zip(names, found, strict=True))) for label, *found in rows]
+    # A boolean is written as JSON has it, and counted as Python does.
+    labels = [label.title() if set(names) == {"false", "true"} else label for label, *_ in rows]
+    return Answer(model=None, columns={"label": labels, "probability": shares})
+
+
+def _share(label: str, shares: Mapping[str, Any]) -> float:
+    """Return the probability of the positive class of two, which is the second; of more, that of the class it said."""
+    name = list(shares)[1] if len(shares) == 2 else label  # noqa: PLR2004 - only two classes have a positive one
+    return float(shares[name])
