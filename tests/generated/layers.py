@@ -26,8 +26,9 @@ HANDED_ON = ("PIP_CERT", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "SSL_CERT_DIR",
 HANDED_ON_LIKE = ("UV_DEFAULT_INDEX", "UV_INDEX", "_PROXY", "_proxy")
 """Where packages come from on this machine: of what a developer set, a build sees no more."""
 PATH = "/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin"
-CACHES = ("root/.cache/pip", "root/.cache/uv")
-SETTINGS = ("root/.config/pip", "root/.config/uv")
+CACHES = {"cache/uv": ".cache/uv"}
+SETTINGS = {"root/.config/pip": ".config/pip", "root/.config/uv": ".config/uv"}
+"""Folders of an image that are this machine's own while it is built, each by its place below the user's home."""
 
 
 class BuildError(Exception):
@@ -313,7 +314,7 @@ def inside(
         write: The folder that gets what is written; it may be the image's newest layer. Nothing is kept without one.
         network: Whether there is any; without, there is not even loopback until the script brings it up.
         chroot: Whether the image is the script's `/`.
-        homes: Folders below root's home that are this machine's: a cache, the settings of an index.
+        homes: Folders that are this machine's: a cache, the settings of an index.
 
     Raises:
         BuildError: It failed.
@@ -353,7 +354,7 @@ def _shown(name: str, root: Path, aside: Path) -> str:
 
 
 def _own(home: str, root: Path) -> str:
-    real = Path.home() / Path(home).relative_to("root")
+    real = Path.home() / (CACHES | SETTINGS)[home]
     if home in CACHES:
         real.mkdir(parents=True, exist_ok=True)
     return f"! [ -d {real} ] || mount --bind {real} {root / home}"
