@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
 from . import aws
 from .blueprint import garbage, version_of
+from .configs import described
 from .rollout import LIVE
 
 if TYPE_CHECKING:
@@ -32,24 +31,13 @@ def clean_up(state: State, prefix: str, model: str) -> str:
     # Where no model would go anyway, there is nothing to ask the configurations about.
     # What may be gone back to need not be one of ours: a person's configuration may serve a model that is.
     for name in (set(configs) - set(old)) | needed if garbage(models, used) else ():
-        used |= _models(name)
+        used |= {each.get("ModelName", "") for each in (described(name) or {}).get("ProductionVariants", ())}
     unused = garbage(models, used)[-MOST:]
     for name in old:
         sagemaker.delete_endpoint_config(EndpointConfigName=name)
     for name in unused:
         sagemaker.delete_model(ModelName=name)
     return f"deleted {', '.join([*old, *unused])}" if old or unused else ""
-
-
-def _models(config: str) -> set[str]:
-    """Return the models of a configuration; none where a person deleted it."""
-    try:
-        found = aws.client("sagemaker").describe_endpoint_config(EndpointConfigName=config)
-    except ClientError as error:
-        if "Could not find" not in str(error):
-            raise
-        return set()
-    return {each.get("ModelName", "") for each in found["ProductionVariants"]}
 
 
 def _made(listing: Callable[..., Any], key: str, name: str, prefix: str) -> list[str]:

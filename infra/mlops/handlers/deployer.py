@@ -20,6 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from . import aws, rollout
 from .blueprint import NAME_LIMIT, SUFFIX_LIMIT, Blueprint, Rollout, oddity, version_of, within
 from .cleanup import clean_up
+from .configs import described
 from .rollout import Endpoint, Package, State, decide, desired
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def _read(settings: Settings) -> State:
     )
     if endpoint.status != rollout.IN_SERVICE:
         return State(endpoint=endpoint)
-    template = _config(settings.template) or {}
+    template = described(settings.template) or {}
     endpoint = _serving(endpoint, prefix, template)
     packages = _packages(settings, endpoint.version)
     wanted = desired(packages)
@@ -118,20 +119,10 @@ def _read(settings: Settings) -> State:
     return State(endpoint=endpoint, packages=packages, alarms=alarms, sha256=sha256, template=template)
 
 
-def _config(name: str) -> dict[str, Any] | None:
-    try:
-        answer = aws.client("sagemaker").describe_endpoint_config(EndpointConfigName=name)
-    except ClientError as error:
-        if "Could not find" in str(error):
-            return None
-        raise
-    return {key: value for key, value in answer.items() if key != "ResponseMetadata"}
-
-
 def _serving(endpoint: Endpoint, prefix: str, template: Mapping[str, Any]) -> Endpoint:
     """Add which version serves, and of what it is made."""
     # Pulumi replaces its configuration under an endpoint that has never served a model; ours stay while they serve.
-    config = _config(endpoint.config) or template
+    config = described(endpoint.config) or template
     endpoint = replace(endpoint, oddity=oddity(template) or oddity(config))
     model = "" if endpoint.oddity else config["ProductionVariants"][0]["ModelName"]
     version = version_of(prefix, model)
