@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import pulumi
@@ -242,6 +242,7 @@ def feature_columns(contract: Contract) -> dict[str, Any]:
     return {"columns": columns, "identifier": contract.entity, "event_time": contract.time_column}
 
 
+@cache
 def _compiled() -> dict[str, dict[str, Any]]:
     """Return the compiled pipelines by name, before a stack's values are in them.
 

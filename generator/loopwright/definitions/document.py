@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from loopwright.wiring.definitions import MEND
 from loopwright.wiring.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["BRANCHES", "MEND", "Document", "Step", "broken", "entries", "malformed", "read"]
+__all__ = ["BRANCHES", "Document", "Step", "broken", "entries", "malformed", "read"]
 
 BRANCHES = ("IfSteps", "ElseSteps")
-MEND = "mend infra/mlops/pipelines, dvc.yaml, or what they are handed"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from loopwright.graph.model import Node
     from loopwright.wiring.stack import Stack
 
-__all__ = ["RULES", "looked_up", "outputs"]
+__all__ = ["MEND", "RULES", "broken", "looked_up", "outputs"]
 
+MEND = "mend infra/mlops/pipelines/author.py or dvc.yaml and make compile, or mend what they are handed"
 VERSION = "2020-12-01"
 DIGEST = re.compile(r"\S+@sha256:[0-9a-f]{64}")
 OUTPUT = re.compile(r"ProcessingOutputConfig\.Outputs\['([^']+)'\]\.S3Output\.S3Uri")
@@ -37,13 +38,13 @@ def readable(stack: Stack) -> Iterator[Finding]:
         body = stack.definitions.get(name, (node, None))[1]
         if body is None or body.get("Version") != VERSION:
             because = f"it is not a JSON object of version {VERSION}"
-            yield _broken("definitions.json", node, "pipelineDefinition", f"{name} cannot be read", because)
+            yield broken("definitions.json", node, "pipelineDefinition", f"{name} cannot be read", because)
             continue
         names = [step.get("Name") for _, step in stack.steps(body)]
         stack.proven["steps"] += len(names)
         for double in sorted({str(each) for each in names if names.count(each) > 1}):
             because = f"two steps are named {double}"
-            yield _broken("definitions.json", node, "pipelineDefinition.Steps", f"{name} is ambiguous", because)
+            yield broken("definitions.json", node, "pipelineDefinition.Steps", f"{name} is ambiguous", because)
 
 
 def images(stack: Stack) -> Iterator[Finding]:
@@ -53,10 +54,10 @@ def images(stack: Stack) -> Iterator[Finding]:
     for node, where, image in found:
         stack.proven["images by digest"] += 1
         if not DIGEST.fullmatch(image):
-            yield _broken("definitions.image", node, where, f"{image} can change", "an image is named by its digest")
+            yield broken("definitions.image", node, where, f"{image} can change", "an image is named by its digest")
         elif image != found[0][2] or (digest and not image.endswith(digest)):
             because = f"the stack's image is {found[0][2] if image != found[0][2] else digest}"
-            yield _broken("definitions.image", node, where, f"{image} is another image", because)
+            yield broken("definitions.image", node, where, f"{image} is another image", because)
 
 
 def _images(stack: Stack) -> Iterator[tuple[Node, str, str]]:
@@ -90,7 +91,7 @@ def environments(stack: Stack) -> Iterator[Finding]:
         if common is not None and not common.items() <= given.items():
             odd = sorted(key for key in common if given.get(key) != common[key])
             because = f"the training job has another {', '.join(odd)}"
-            yield _broken("definitions.environment", node, where, "a job runs in another environment", because)
+            yield broken("definitions.environment", node, where, "a job runs in another environment", because)
 
 
 def commands(stack: Stack) -> Iterator[Finding]:
@@ -111,12 +112,12 @@ def commands(stack: Stack) -> Iterator[Finding]:
                 command = words[0] if words else "nothing"
                 because = f"ml/__main__.py knows {', '.join(known or ()) or 'no command'}"
                 because = f"{module} is not there" if module else because
-                yield _broken("definitions.command", node, path, f"python -m ml {command} is no command", because)
+                yield broken("definitions.command", node, path, f"python -m ml {command} is no command", because)
                 continue
             for word in (each for each in words[1:] if isinstance(each, str) and each.startswith("--")):
                 if word not in stack.sources.words(module):
                     because = f"{module.replace('.', '/')}.py names no such option"
-                    yield _broken("definitions.option", node, path, f"{words[0]} knows no {word}", because)
+                    yield broken("definitions.option", node, path, f"{words[0]} knows no {word}", because)
 
 
 def references(stack: Stack) -> Iterator[Finding]:
@@ -128,7 +129,7 @@ def references(stack: Stack) -> Iterator[Finding]:
             for path, name in _gets(step.get("Arguments", {}), f"{where}.Arguments"):
                 stack.proven["references in definitions"] += 1
                 if fault := _fault(name, parameters, earlier):
-                    yield _broken("definitions.reference", node, path, f"{name} is nothing", fault)
+                    yield broken("definitions.reference", node, path, f"{name} is nothing", fault)
             earlier[str(step.get("Name"))] = step
 
 
@@ -188,20 +189,20 @@ def parameters(stack: Stack) -> Iterator[Finding]:
         for word in sorted(set(declared) - {get.removeprefix("Parameters.") for get in read}):
             because = "no step reads it: what is handed over never reaches a container"
             path = "pipelineDefinition.Parameters"
-            yield _broken("definitions.unread", node, path, f"the parameter {word} of {pipeline} does nothing", because)
+            yield broken("definitions.unread", node, path, f"the parameter {word} of {pipeline} does nothing", because)
         handed = given or set() if pipeline == name else set()
         for word in sorted(handed - set(declared)):
             because = (
                 f"the controller starts {pipeline} with it, and SageMaker refuses a parameter that is not declared"
             )
-            yield _broken(
+            yield broken(
                 "definitions.parameter", node, "pipelineDefinition.Parameters", f"no parameter {word}", because
             )
         for word in sorted(set(declared) - handed):
             if declared[word].get("DefaultValue") is None:
                 because = f"nobody gives it, and it has no default: {pipeline} cannot be started"
                 path = "pipelineDefinition.Parameters"
-                yield _broken("definitions.parameter", node, path, f"no value for {word}", because)
+                yield broken("definitions.parameter", node, path, f"no value for {word}", because)
 
 
 def looked_up(value: Any, where: str) -> Iterator[tuple[str, str, str]]:
@@ -230,11 +231,11 @@ def metadata(stack: Stack) -> Iterator[Finding]:
             path = f"{where}.Arguments.CustomerMetadataProperties"
             for key in sorted(read - written - set(told)):
                 because = f"the deployer reads {key} of a version, and nobody writes it"
-                yield _broken("definitions.metadata", node, path, f"a version lacks {key}", because)
+                yield broken("definitions.metadata", node, path, f"a version lacks {key}", because)
             for inner, key, _ in looked_up(told, path):
                 if not inner.endswith(f".{key}"):
                     because = f"{inner.rpartition('.')[2]} is filled from {key}, which is something else"
-                    yield _broken("definitions.metadata", node, inner, "a version says something else", because)
+                    yield broken("definitions.metadata", node, inner, "a version says something else", because)
 
 
 def isolation(stack: Stack) -> Iterator[Finding]:
@@ -250,12 +251,12 @@ def isolation(stack: Stack) -> Iterator[Finding]:
             if isolated and "cloudwatch:PutMetricData" in actions:
                 because = "it publishes metrics, and network isolation lets no call out"
                 path = f"{where}.Arguments.NetworkConfig"
-                yield _broken("definitions.isolation", node, path, f"{step.get('Name')} reaches nobody", because)
+                yield broken("definitions.isolation", node, path, f"{step.get('Name')} reaches nobody", because)
 
 
-def _broken(rule: str, node: Node, where: str, what: str, because: str) -> Finding:
-    attempt = "mend infra/mlops/pipelines/author.py or dvc.yaml and make compile, or mend what they are handed"
-    return Finding(rule=rule, node=node.id, path=where, what=what, because=because, attempt=attempt)
+def broken(rule: str, node: Node, where: str, what: str, because: str) -> Finding:
+    """Return a finding about a pipeline definition."""
+    return Finding(rule=rule, node=node.id, path=where, what=what, because=because, attempt=MEND)
 
 
 RULES = (

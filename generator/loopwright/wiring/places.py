@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from loopwright.wiring.definitions import looked_up, outputs
-from loopwright.wiring.findings import Finding
+from loopwright.wiring.definitions import broken, looked_up, outputs
 from loopwright.wiring.iam import allowed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from loopwright.graph.model import Node
+    from loopwright.wiring.findings import Finding
     from loopwright.wiring.stack import Stack
 
 __all__ = ["RULES", "artefacts"]
@@ -39,13 +39,13 @@ def steps(stack: Stack) -> Iterator[Finding]:
                 if not _may(stack, role, "s3:PutObject", uri):
                     because = f"the policy of {role.id} does not allow s3:PutObject on {uri}"
                     what = f"{step.get('Name')} cannot write its results"
-                    yield _broken("definitions.write", node, path, what, because)
+                    yield broken("definitions.write", node, path, what, because)
         yield from _verdicts(stack, node, body, places)
 
 
 def _unread(node: Node, path: str, step: Step, uri: str, role: Node) -> Finding:
     because = f"the policy of {role.id} does not allow s3:ListBucket and s3:GetObject on {uri}"
-    return _broken("definitions.read", node, path, f"{step.get('Name')} cannot read its input", because)
+    return broken("definitions.read", node, path, f"{step.get('Name')} cannot read its input", because)
 
 
 def _places(stack: Stack, body: dict[str, Any]) -> dict[str, str]:
@@ -113,7 +113,7 @@ def _verdicts(stack: Stack, node: Node, body: dict[str, Any], places: dict[str, 
             if role and not allowed(stack.policy(role), "s3:GetObject", arn, stack.context):
                 because = f"the policy of {role.id} does not allow s3:GetObject on {uri}"
                 what = f"the pipeline cannot read {file.get('PropertyFileName')}"
-                yield _broken("definitions.read", node, f"{where}.PropertyFiles", what, because)
+                yield broken("definitions.read", node, f"{where}.PropertyFiles", what, because)
 
 
 def properties(stack: Stack) -> Iterator[Finding]:
@@ -129,7 +129,7 @@ def properties(stack: Stack) -> Iterator[Finding]:
                 module = (stack.sources.commands or {}).get(makers.get(source, ""))
                 if module and key not in stack.sources.written(module):
                     because = f"{module.replace('.', '/')}.py and what it imports write no {key}"
-                    yield _broken("definitions.property", node, path, f"{key} is not in {source}", because)
+                    yield broken("definitions.property", node, path, f"{key} is not in {source}", because)
 
 
 def serving(stack: Stack) -> Iterator[Finding]:
@@ -139,7 +139,7 @@ def serving(stack: Stack) -> Iterator[Finding]:
         for uri in artefacts(stack) if role else ():
             if role and not _may(stack, role, "s3:GetObject", uri):
                 because = f"the policy of {role.id} does not let it read {uri}"
-                yield _broken("definitions.read", node, "executionRoleArn", "the endpoint cannot load a model", because)
+                yield broken("definitions.read", node, "executionRoleArn", "the endpoint cannot load a model", because)
 
 
 def captured(stack: Stack) -> Iterator[Finding]:
@@ -151,11 +151,11 @@ def captured(stack: Stack) -> Iterator[Finding]:
             role = stack.at(stack.inputs(model).get("executionRoleArn"), "role") if model else None
             if uri and role and not _may(stack, role, "s3:PutObject", str(uri)):
                 because = f"the policy of {role.id} does not allow s3:PutObject on {uri}"
-                yield _broken("definitions.write", node, "dataCaptureConfig", "nothing is captured", because)
+                yield broken("definitions.write", node, "dataCaptureConfig", "nothing is captured", because)
         read = [_uri(value, body, {}) for _, body in stack.definitions.values() for value in _inputs(stack, body)]
         if uri and not any(uri.startswith(each.rstrip("/")) for each in read if each):
             because = "no step of a pipeline reads it, so nobody sees what was asked and answered"
-            yield _broken("definitions.capture", node, "dataCaptureConfig", f"{uri} is captured for nobody", because)
+            yield broken("definitions.capture", node, "dataCaptureConfig", f"{uri} is captured for nobody", because)
 
 
 def _inputs(stack: Stack, body: dict[str, Any]) -> list[Any]:
@@ -171,11 +171,6 @@ def artefacts(stack: Stack) -> list[str]:
             containers = step.get("Arguments", {}).get("InferenceSpecification", {}).get("Containers", [])
             found += [_uri(container.get("ModelDataUrl"), body, places) for container in containers]
     return found
-
-
-def _broken(rule: str, node: Node, where: str, what: str, because: str) -> Finding:
-    attempt = "mend infra/mlops/pipelines/author.py or dvc.yaml and make compile, or mend what they are handed"
-    return Finding(rule=rule, node=node.id, path=where, what=what, because=because, attempt=attempt)
 
 
 RULES = (steps, properties, serving, captured)

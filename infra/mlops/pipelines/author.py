@@ -40,7 +40,7 @@ from sagemaker.train.configs import Compute, InputData, Networking, OutputDataCo
 from mlops.pipelines.stages import MONITOR, Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 __all__ = ["monitor", "training"]
 
@@ -63,6 +63,9 @@ SAMPLES = {
 IMAGE, ROLE, KEY, ARTIFACTS, CAPTURE, DATA, NO_CHAMPION, GROUP, NAMESPACE, ENDPOINT, SECURITY_GROUP, SUBNET = SAMPLES
 ENVIRONMENT = {"${environment}": ""}
 """The one environment's variables; the object as a whole is replaced."""
+WHOLE: dict[str, Any] = {"Environment": ENVIRONMENT, "ModelApprovalStatus": "${approval_status}"}
+"""Members that are the stack's as a whole. What the SDK writes into the environment of a registered model is meant for
+AWS's own containers."""
 ROOT = PurePosixPath("/opt/ml/processing")
 MEDIA = ["application/json", "text/csv"]
 LINEAGE = (
@@ -324,22 +327,14 @@ def _retries() -> list[Any]:
 
 def _placeholders(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _replaced(key, inner) for key, inner in value.items() if (key, inner) not in NOISE}
+        kept = {key: inner for key, inner in value.items() if (key, inner) not in NOISE}
+        return {key: WHOLE[key] if key in WHOLE else _placeholders(inner) for key, inner in kept.items()}
     if isinstance(value, list):
         return [_placeholders(inner) for inner in value]
     if isinstance(value, str):
         head, slash, tail = value.rpartition("/")
         return SAMPLES.get(value) or (f"{SAMPLES[head]}{slash}{tail}" if head in SAMPLES else value)
     return value
-
-
-def _replaced(key: str, value: Any) -> Any:
-    # What the SDK writes into the environment of a registered model is meant for AWS's own containers.
-    whole: dict[str, Callable[[], Any]] = {
-        "Environment": lambda: ENVIRONMENT,
-        "ModelApprovalStatus": lambda: "${approval_status}",
-    }
-    return whole[key]() if key in whole else _placeholders(value)
 
 
 # The SDK is not there where types are checked.
