@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import csv
 import io
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from ml import bodies
 from ml.serving.values import level
 
 if TYPE_CHECKING:
@@ -29,15 +28,12 @@ class Answer:
 
 def read(captured: Any, rows: int) -> Answer | None:
     """Read the answer to a request of ``rows`` accepted rows; None where it is no prediction of all of them."""
-    match captured:
-        case {"data": str() as data, "encoding": "JSON" | "CSV" | "BASE64" as encoding, **rest}:
-            observed = str(rest.get("observedContentType") or "")
-        case _:
-            return None
     try:
-        body = base64.b64decode(data, validate=True) if encoding == "BASE64" else data.encode()
-        answer = _csv(body) if encoding == "CSV" or observed.startswith("text/csv") else _json(body)
-    except (binascii.Error, csv.Error, LookupError, TypeError, ValueError):
+        if (found := bodies.body(captured)) is None:
+            return None
+        said, observed = found
+        answer = _csv(said) if observed.startswith("text/csv") else _json(said)
+    except (csv.Error, LookupError, TypeError, ValueError):
         return None
     return answer if all(len(column) == rows for column in answer.columns.values()) else None
 

@@ -8,8 +8,6 @@ only columns that are known: the first row of a CSV without a header would other
 
 from __future__ import annotations
 
-import base64
-import binascii
 import csv
 import io
 import re
@@ -19,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from ml import answers
+from ml import answers, bodies
 from ml.serving.requests import BOM, MAX_BYTES, Media, Problem, Refused, media, too_large
 
 if TYPE_CHECKING:
@@ -32,8 +30,6 @@ if TYPE_CHECKING:
 
 ANONYMOUS = re.compile(r".* (is (?:not|less|more|longer) .*)", re.DOTALL)
 """The end of a reason that begins with the value."""
-TYPES = {"JSON": "application/json", "CSV": "text/csv"}
-"""The Content-Type that an encoding stands for where none was observed."""
 
 
 class UnreadableError(ValueError):
@@ -151,19 +147,20 @@ def _metadata(record: dict[str, Any]) -> tuple[str | None, datetime | None]:
 def _body(record: dict[str, Any]) -> tuple[bytes, Media]:
     """Return the bytes that were sent, and how they are meant."""
     match record.get("captureData"):
-        case {"endpointInput": {"data": str() as data, "encoding": "JSON" | "CSV" | "BASE64" as encoding, **rest}}:
-            observed = rest.get("observedContentType") or TYPES.get(encoding, "")
+        case {"endpointInput": captured}:
+            pass
         case _:
             raise UnreadableError("the line is not a captured request")
-    if not isinstance(observed, str):
-        raise UnreadableError("the line is not a captured request")
     try:
-        body = base64.b64decode(data, validate=True) if encoding == "BASE64" else data.encode()
-    except (binascii.Error, ValueError) as error:
+        found = bodies.body(captured)
+    except ValueError as error:
         raise UnreadableError("the body is not base64") from error
-    if len(body) > MAX_BYTES:
+    if found is None:
+        raise UnreadableError("the line is not a captured request")
+    sent, observed = found
+    if len(sent) > MAX_BYTES:
         raise too_large()
-    return body, media(observed)
+    return sent, media(observed)
 
 
 def _split(body: bytes, how: Media) -> list[bytes]:

@@ -43,9 +43,8 @@ class Sample:
         """Keep a request, if it is of one of these periods."""
         if request.time is None or not request.accepted or request.time >= self.window.end:
             return
-        ago = int((self.window.end - request.time) / (self.window.end - self.window.start))
-        # A request at the very start of a period belongs to it, though it is a whole number of periods ago.
-        ago -= request.time == self.window.end - ago * (self.window.end - self.window.start)
+        # Rounded down from the end, which is in no period: its start is in a period.
+        ago = -((request.time - self.window.end) // (self.window.end - self.window.start)) - 1
         if ago < PERIODS:
             self.periods[ago].append(request)
 

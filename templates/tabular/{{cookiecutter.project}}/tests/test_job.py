@@ -122,6 +122,15 @@ def test_the_model_is_unpacked_and_its_archive_kept(tmp_path: Path) -> None:
     }
 
 
+def test_the_archive_of_the_champion_is_not_taken_for_the_models(tmp_path: Path) -> None:
+    home = processing(tmp_path / "opt")
+    packed(home / "in/champion", ["booster.txt"])
+    assert run("gates", "--champion") == 0
+    seen = echo(home / "out/reports/gates.json")["seen"]
+    assert ".serving/champion/booster.txt" in seen
+    assert "model.tar.gz" not in seen
+
+
 def test_rows_that_came_later_follow_the_history(tmp_path: Path, program: Path) -> None:
     home, rows = processing(tmp_path / "opt"), pl.DataFrame({"a": [1, 2]})
     for name, shift in (("history.parquet", 0), ("history/2026-02.parquet", 20), ("history/2026-01.parquet", 10)):
