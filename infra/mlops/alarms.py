@@ -33,6 +33,8 @@ class Limits:
     every_seconds: int
     """How often the monitor runs."""
     cusum_limit: float
+    max_broken: float
+    """Share of a window's rows."""
     p99_ms: float
     error_rate: float
     min_requests: int
@@ -166,7 +168,7 @@ def _broken(names: Names, limits: Limits) -> Alarm:
         role="broken",
         description="Rows break the data contract. Retraining waits until that is mended; see the monitor's report.",
         watches=_own(names, "BrokenShare", limits.every_seconds),
-        threshold=0.01,
+        threshold=limits.max_broken,
         missing="notBreaching",
     )
 

@@ -133,6 +133,7 @@ def limits(contract: Contract) -> Limits:
             drift_periods=drift.periods,
             every_seconds=_seconds(drift.every),
             cusum_limit=contract.quality.cusum_limit,
+            max_broken=contract.quality.max_broken,
             p99_ms=rollback.p99_ms,
             error_rate=rollback.error_rate,
             min_requests=rollback.min_requests,

@@ -87,9 +87,9 @@ gates:
   golden: {{path: data/golden.parquet, sha256: "{golden.sha256}", {bound}: {_plain(metric.golden_limit)}}}
 
 drift: {{datapoints: 2, periods: 3, min_rows: 200, every: 1d}}
-quality: {{label_delay_days: {_plain(wishes.label_delay_days)}, cusum_limit: 4, min_coverage: 0.8}}
+quality: {{label_delay_days: {_plain(wishes.label_delay_days)}, cusum_limit: 4, min_coverage: 0.8, max_broken: 0.01}}
 triggers: {{schedule: auto, drift: wake, quality: true, new_data: false}}
-retraining: {{windows_days: {windows}, min_gain: auto, cooldown_hours: 24, max_per_month: 8}}
+retraining: {{windows_days: {windows}, min_gain: auto, cooldown_hours: 24, max_per_month: 8, max_age_days: 60}}
 rollout: {{strategy: canary, percent: 10, bake_minutes: 30, rollback: {_ROLLBACK}}}
 approval: {wishes.approval}
 budget: {{monthly_usd: 300}}

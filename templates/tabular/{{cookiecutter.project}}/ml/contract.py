@@ -130,6 +130,9 @@ class Quality(_Part):
     label_delay_days: Annotated[float, Field(ge=0)]
     cusum_limit: Positive
     min_coverage: Share
+    """The share of the rows old enough whose label must have landed, for their loss to be told."""
+    max_broken: Share
+    """The share of a window's rows that may break the data contract: more stops retraining and tells a person."""
 
 
 class Triggers(_Part):
@@ -150,6 +153,8 @@ class Retraining(_Part):
     min_gain: Literal["auto"] | float
     cooldown_hours: Annotated[float, Field(ge=0)]
     max_per_month: Annotated[int, Field(ge=0)]
+    max_age_days: Positive | None
+    """The age of the last look for a better model at which the next is due, whatever was found before; null: never."""
 
 
 class Rollback(_Part):

@@ -28,9 +28,9 @@ gates:
   latency: {p99_ms: 50}
   golden: {path: golden.parquet, sha256: "%s", minimum: 0.4}
 drift: {datapoints: 2, periods: 3, min_rows: 200, every: 1d}
-quality: {label_delay_days: 2, cusum_limit: 4, min_coverage: 0.8}
+quality: {label_delay_days: 2, cusum_limit: 4, min_coverage: 0.8, max_broken: 0.01}
 triggers: {schedule: auto, drift: wake, quality: true, new_data: false}
-retraining: {windows_days: [30, 60], min_gain: auto, cooldown_hours: 24, max_per_month: 8}
+retraining: {windows_days: [30, 60], min_gain: auto, cooldown_hours: 24, max_per_month: 8, max_age_days: 60}
 rollout: {strategy: canary, percent: 10, bake_minutes: 30, rollback: {p99_ms: 200, error_rate: 0.01, min_requests: 100}}
 approval: auto
 budget: {monthly_usd: 300}
