@@ -71,6 +71,19 @@ class TestFailingOnOrder:
         aws("s3").put_bucket_tagging(Bucket="bucket-three", Tagging={"TagSet": [{"Key": "a", "Value": "b"}]})
         assert server.mutations()[-1] == "s3:PutBucketTagging"
 
+    def test_each_change_once(self, server, aws):
+        server.fail_each()
+        for name in ("a", "b"):
+            refused(lambda name=name: aws("sqs").create_queue(QueueName=name), code="AccessDenied")
+            aws("sqs").create_queue(QueueName=name)
+        # A token names the attempt, not what is asked.
+        again = {"Id": "x", "Name": "/a", "Type": "String", "Value": "b"}
+        refused(
+            lambda: aws("ssm").put_parameter(**{k: again[k] for k in ("Name", "Type", "Value")}), code="AccessDenied"
+        )
+        server.forgive()
+        aws("sqs").create_queue(QueueName="c")
+
     def test_deleting_is_no_change_to_refuse(self, server, aws):
         url = aws("sqs").create_queue(QueueName="a")["QueueUrl"]
         server.fail(nth=1)

@@ -63,6 +63,10 @@ class Emulator:
         """Have the `nth` mutating call from now on refused (and the `count - 1` after it), of any action or of one."""
         self._loop("fail", {"action": action, "nth": nth, "count": count})
 
+    def fail_each(self) -> None:
+        """Have every mutating call refused once, from now on."""
+        self._loop("fail-each", {})
+
     def forgive(self) -> None:
         """Refuse nothing any more."""
         self._loop("forgive", {})

@@ -40,6 +40,20 @@ class Sabotage:
 
 
 @dataclass
+class EachOnce:
+    """An order to refuse every mutating call once: the next attempt at the same is let through."""
+
+    refused: set[str] = field(default_factory=set)
+
+    def strikes(self, call: Call) -> bool:
+        """Tell whether a mutating call is asked for the first time."""
+        asked = call.asked()
+        first = asked not in self.refused
+        self.refused.add(asked)
+        return first
+
+
+@dataclass
 class Book:
     """What happened since the start, as far as it was not cleared; many threads write it."""
 
@@ -47,7 +61,7 @@ class Book:
     mutations: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     regions: set[str] = field(default_factory=set)
-    sabotage: Sabotage | None = None
+    sabotage: Sabotage | EachOnce | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def record(self, entry: Entry) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.wrappers import Request, Response
 
 from . import contract, wire
-from .book import Book, Entry, Sabotage
+from .book import Book, EachOnce, Entry, Sabotage
 from .hooks import HOOKS, Memory, Moto, mutates
 from .wire import Refused, UnknownRequestError
 
@@ -106,6 +106,7 @@ class Front:
         }
         changes: dict[str, Callable[[], None]] = {
             "fail": lambda: setattr(book, "sabotage", Sabotage(**request.get_json())),
+            "fail-each": lambda: setattr(book, "sabotage", EachOnce()),
             "forgive": lambda: setattr(book, "sabotage", None),
             "clear": book.clear,
             "reset": lambda: self._reset(request.environ),

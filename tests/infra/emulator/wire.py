@@ -6,6 +6,7 @@ parsers read back what moto answered. So a plug-in never sees XML, a header or a
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -28,6 +29,7 @@ ACCOUNT = "123456789012"
 SCOPE = re.compile(r"Credential=[^/]+/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
 # Where the name in a signature is not botocore's name of the service.
 SIGNED_AS = {"monitoring": "cloudwatch"}
+MADE_UP = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<=-)[0-9a-f]{17}")
 OK, BAD_REQUEST = 200, 400
 
 
@@ -57,6 +59,16 @@ class Call:
     def arn(self, resource: str) -> str:
         """Return the ARN of a resource of this call's service and region."""
         return f"arn:aws:{self.service}:{self.region}:{ACCOUNT}:{resource}"
+
+    def asked(self) -> str:
+        """Return what is asked, the same for each attempt at it.
+
+        A token names only the attempt, a made-up id only the resource that the attempt made anew, and lists of tags
+        come in any order.
+        """
+        tokens = set(self.operation.idempotent_members)
+        params = {name: value for name, value in self.params.items() if name not in tokens}
+        return MADE_UP.sub("ID", f"{self.service}:{self.action} {_in_order(params)}")
 
     def answer(self, result: dict[str, Any]) -> Response:
         """Write a result as this call's protocol has it."""
@@ -130,3 +142,12 @@ def read(environ: dict[str, Any], body: bytes) -> Call:
         protocol=protocol,
         operation=operation,
     )
+
+
+def _in_order(value: Any) -> str:
+    """Return a text for a value that does not depend on the order of members or items."""
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{key}:{_in_order(value[key])}" for key in sorted(value)) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(sorted(map(_in_order, value))) + "]"
+    return json.dumps(value, default=str)
