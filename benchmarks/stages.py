@@ -31,7 +31,7 @@ from loopwright.graph.load import load
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-STAGES = ("prepare", "train", "evaluate", "gates", "register")
+STAGES = ("prepare", "probe", "train", "evaluate", "gates", "register")
 DIGEST = "sha256:" + "a" * 64
 
 
@@ -82,8 +82,11 @@ def deployed(folder: Path, room: Path) -> tuple[dict[str, object], Path]:
     defaults = {each["Name"]: each.get("DefaultValue") for each in definition["Parameters"]}
     data, nobody = (Objects(root / "s3").path(defaults[name]) for name in ("DataUri", "ChampionUri"))
     shutil.copytree(folder / "data", data)
-    nobody.parent.mkdir(parents=True)
-    nobody.touch()
+    probe = next(step for step in definition["Steps"] if step["Name"] == "probe")
+    inputs = {each["InputName"]: each["S3Input"]["S3Uri"] for each in probe["Arguments"]["ProcessingInputs"]}
+    for empty in (nobody, Objects(root / "s3").path(inputs["logged"]) / "none"):
+        empty.parent.mkdir(parents=True)
+        empty.touch()
     return definition, root
 
 

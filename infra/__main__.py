@@ -39,13 +39,14 @@ names = Names(project=project, stack=stack, partition=partition, account=account
 
 # --- the foundation: there before any image or model
 roles = Roles("roles", RolesArgs(names=names, duties=loop.duties(names, settings)), ours).arns
-store = ArtifactStore("store", ArtifactStoreArgs(names=names, settings=settings, key_users=list(roles.values())), ours)
+kept = ArtifactStoreArgs(names=names, settings=settings, key_users=[*roles.values()], row_days=loop.row_days(contract))
+store = ArtifactStore("store", kept, ours)
 images = ImageRepository("images", ImageRepositoryArgs(names=names, settings=settings, key_arn=store.key_arn), ours)
 registry = ModelRegistry("registry", ModelRegistryArgs(names=names), ours)
 pulumi.export("foundation", {"image_repository": images.url, "data_bucket": store.data_bucket})
 if settings.github:
     delivery = Delivery("delivery", DeliveryArgs(names=names, settings=settings), ours)
-    pulumi.export("github_roles", {"push": delivery.push_role_arn, "preview": delivery.preview_role_arn})
+    pulumi.export("github_roles", delivery.arns)
 
 # --- the loop: from the first image on
 if settings.image_digest:
@@ -57,8 +58,7 @@ if settings.image_digest:
         server = TrackingArgs(names=names, settings=settings, role_arn=roles["tracking"], uri=store.uri("mlflow"))
         tracking = Tracking("tracking", server, ours).arn
     environment = loop.environment(settings, images.url, placement=network, tracking=tracking)
-    jobs = loop.jobs(environment, store.key_arn, store.data_bucket, store.artifacts_bucket)
-
+    jobs = loop.jobs(environment, store.key_arn, store.data_bucket, store.artifacts_bucket, store.labelled_uri)
     pipeline = TrainingPipelineArgs(
         names=names,
         jobs=jobs(roles["training"]),
@@ -80,7 +80,7 @@ if settings.image_digest:
         names=names,
         jobs=jobs(roles["monitoring"]),
         pipeline_role_arn=roles["pipeline"],
-        capture_uri=store.capture_uri,
+        places=store.watched,
         limits=loop.limits(contract),
         feature_event=loop.feature_event(),
         key_arn=store.key_arn,

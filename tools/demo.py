@@ -41,7 +41,7 @@ def main() -> int:
         step("render a repository", lambda: rendered(command))
         step("install its locked environment", lambda: repository.make("setup"))
         step("its own checks: lint, types, tests", lambda: repository.make("check"))
-        step("its pipeline: prepare, train, evaluate, gates, register", lambda: repository.make("run"))
+        step("its pipeline: prepare, probe, train, evaluate, gates, register", lambda: repository.make("run"))
         with ExitStack() as stack:
             address = step("start its server", lambda: stack.enter_context(repository.served()))
             rows = repository.rows(3)

@@ -160,6 +160,13 @@ class Answers(BaseModel):
         Literal["auto", "manual"],
         Question(help="Whether a model that passes every gate may go live without a person."),
     ] = "auto"
+    ci: Annotated[
+        Literal["github", "gitlab", "none"],
+        Question(
+            help="Whose continuous integration and delivery the repository gets.",
+            prompt="Continuous integration (github, gitlab, none)",
+        ),
+    ] = "github"
     dvc_remote: Annotated[
         Remote,
         Question(help="Where DVC pushes the data: a URL or a folder; empty: a local folder of the repository."),

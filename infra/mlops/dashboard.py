@@ -12,7 +12,6 @@ __all__ = ["body"]
 
 WIDTH, HEIGHT, COLUMNS = 12, 6, 2
 MINUTE, HOUR, DAY = 60, 3600, 86_400
-DECISIONS = "filter ispresent(explanation) | fields @timestamp, reason, explanation | sort @timestamp desc | limit 50"
 JOB_LOGS = "/aws/sagemaker/ProcessingJobs"
 
 Metric = list[Any]
@@ -75,8 +74,9 @@ def body(names: Names, *, feature_event: str, monthly_usd: float, alarms: list[s
         _own(names, "Rows that the data contract refuses (share)", "BrokenShare"),
         _own(names, "Model version that serves", "ServingVersion", stat="Maximum", period=HOUR),
         _own(names, "Retrainings started", "Retrainings", stat="Sum"),
-        _log(names, "Decisions to retrain, and why", names.log_group("controller"), DECISIONS),
-        _log(names, "Rollouts, and why", names.log_group("deployer"), DECISIONS),
+        _own(names, "Gain of the last probe's best challenger over the champion (loss)", "ChallengerGain", period=HOUR),
+        _decisions(names, "Decisions to retrain, and why", "controller", "last_probe.gain", "last_probe.needed"),
+        _decisions(names, "Rollouts, and why", "deployer"),
         _spend(names, monthly_usd),
     ]
     return {"widgets": [widget | _place(number) for number, widget in zip(count(), widgets)]}
@@ -100,6 +100,12 @@ def _own(names: Names, title: str, *metrics: str, stat: str = "Maximum", period:
 def _log(names: Names, title: str, group: str, query: str) -> dict[str, Any]:
     properties = {"title": title, "region": names.region, "view": "table", "query": f"SOURCE '{group}' | {query}"}
     return {"type": "log", "properties": properties}
+
+
+def _decisions(names: Names, title: str, handler: str, *more: str) -> dict[str, Any]:
+    fields = ", ".join(["@timestamp", "reason", "explanation", *more])
+    query = f"filter ispresent(explanation) | fields {fields} | sort @timestamp desc | limit 50"
+    return _log(names, title, names.log_group(handler), query)
 
 
 def _spend(names: Names, monthly_usd: float) -> dict[str, Any]:

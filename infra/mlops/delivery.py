@@ -1,7 +1,9 @@
 """`loopwright:delivery:Delivery`: what a repository on GitHub may do with this stack, without any stored key.
 
 Children: the account's OIDC provider where it is not there yet; a role that pushes the image, for the environment named
-like the stack; a role that previews, for the environment STACK-preview. Costs: nothing.
+like the stack; a role that previews, for the environment STACK-preview; a role that wakes the controller, for the
+environment STACK-retrain. The role that deploys is not here: it may change roles, and must not be changed by what it
+deploys. Costs: nothing.
 """
 
 from __future__ import annotations
@@ -44,10 +46,8 @@ class DeliveryArgs:
 class Delivery(pulumi.ComponentResource):
     """The roles of the workflows."""
 
-    push_role_arn: pulumi.Output[str]
-    """Role that pushes the image."""
-    preview_role_arn: pulumi.Output[str]
-    """Role that reads what `pulumi preview` asks for."""
+    arns: dict[str, pulumi.Output[str]]
+    """ARN by what the role is for: push the image, preview a change, ask for a retraining."""
 
     def __init__(self, name: str, args: DeliveryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("loopwright:delivery:Delivery", name, {}, opts)
@@ -60,9 +60,13 @@ class Delivery(pulumi.ComponentResource):
                 f"{name}-github", url=f"https://{HOST}", client_id_lists=["sts.amazonaws.com"], opts=self._child
             )
             provider = made.arn
-        self.push_role_arn = self._role("push", names.stack, roles.delivery(names), provider)
-        self.preview_role_arn = self._role("preview", f"{names.stack}-preview", roles.preview(names), provider)
-        self.register_outputs({"push_role_arn": self.push_role_arn, "preview_role_arn": self.preview_role_arn})
+        stack = names.stack
+        self.arns = {
+            "push": self._role("push", stack, roles.delivery(names), provider),
+            "preview": self._role("preview", f"{stack}-preview", roles.preview(names), provider),
+            "retrain": self._role("retrain", f"{stack}-retrain", roles.retrain(names), provider),
+        }
+        self.register_outputs(dict(self.arns))
 
     def _role(self, word: str, environment: str, policy: Document, provider: pulumi.Input[str]) -> pulumi.Output[str]:
         args = self._args

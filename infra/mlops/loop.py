@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ __all__ = [
     "limits",
     "retraining",
     "rollout",
+    "row_days",
     "schedules",
     "spread",
     "told",
@@ -45,6 +47,8 @@ __all__ = [
 DATA_PREFIX, RECORD_PREFIX = "data/", "decisions/"
 AUTO_DAYS = 7
 """`triggers.schedule: auto`, until a backtest has put its own interval into loop.yaml."""
+LABEL_DAYS = 35
+"""So long rows are kept after their labels were due: for late labels, and for the probe."""
 UNITS = {"m": ("minute", 60), "h": ("hour", 3600), "d": ("day", 86_400)}
 
 Text = pulumi.Input[str]
@@ -82,7 +86,9 @@ def environment(
     return Environment(image=image, variables=variables, placement=placement)
 
 
-def jobs(environment: Environment, key_arn: Text, data_bucket: Text, artifacts_bucket: Text) -> Callable[[Text], Jobs]:
+def jobs(
+    environment: Environment, key_arn: Text, data_bucket: Text, artifacts_bucket: Text, labelled_uri: Text
+) -> Callable[[Text], Jobs]:
     """Return a function from a role to what all jobs under that role have in common.
 
     Raises:
@@ -95,9 +101,15 @@ def jobs(environment: Environment, key_arn: Text, data_bucket: Text, artifacts_b
         key_arn=key_arn,
         data_uri=pulumi.Output.concat("s3://", data_bucket, f"/{DATA_PREFIX}"),
         artifacts_bucket=artifacts_bucket,
+        labelled_uri=labelled_uri,
         tracked="MLFLOW_TRACKING_URI" in environment.variables,
     )
     return lambda role_arn: common(role_arn=role_arn)
+
+
+def row_days(contract: Contract) -> int:
+    """Return how many days the rows that were answered are kept for their labels."""
+    return math.ceil(contract.quality.label_delay_days) + LABEL_DAYS
 
 
 def spread() -> bool:
@@ -106,8 +118,9 @@ def spread() -> bool:
     Raises:
         pulumi.RunError: The compiled pipelines are stale.
     """
-    steps = (step["Arguments"] for step in _compiled()["training"]["Steps"])
-    return any(arguments.get("ResourceConfig", {}).get("InstanceCount", 1) > 1 for arguments in steps)
+    steps = _compiled()["training"]["Steps"]
+    jobs = [*steps, *(inner for step in steps for inner in step["Arguments"].get("IfSteps", ()))]
+    return any(job["Arguments"].get("ResourceConfig", {}).get("InstanceCount", 1) > 1 for job in jobs)
 
 
 def handler(
@@ -167,6 +180,7 @@ def retraining(contract: Contract, account: str, alarm_names: Mapping[str, Text]
     """Return what the controller decides by."""
     policy = {
         "schedule_days": _schedule_days(contract.triggers.schedule),
+        "max_age_days": contract.retraining.max_age_days,
         "windows_days": list(contract.retraining.windows_days),
         "cooldown_hours": contract.retraining.cooldown_hours,
         "max_per_month": contract.retraining.max_per_month,

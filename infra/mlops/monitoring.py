@@ -21,7 +21,7 @@ from mlops.pipelines.compiled import monitor_definition
 from mlops.policies import resources
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mlops.alarms import Limits
     from mlops.naming import Names
@@ -40,8 +40,8 @@ class MonitorArgs:
     """What the monitor's job has in common with the training pipeline's."""
     pipeline_role_arn: pulumi.Input[str]
     """Role that starts the job."""
-    capture_uri: pulumi.Input[str]
-    """`s3://` prefix of captured requests."""
+    places: Mapping[str, pulumi.Input[str]]
+    """`s3://` prefixes that the monitor reads and writes, as `monitor_definition` takes them."""
     limits: Limits
     """What the contract calls too much."""
     feature_event: str
@@ -128,7 +128,7 @@ class Monitor(pulumi.ComponentResource):
     def _definition(self) -> dict[str, Any]:
         args = self._args
         return monitor_definition(
-            args.jobs, capture_uri=args.capture_uri, namespace=args.names.namespace, endpoint=args.names.prefix
+            args.jobs, places=args.places, namespace=args.names.namespace, endpoint=args.names.prefix
         )
 
     def _alarm(self, alarm: Alarm) -> cloudwatch.MetricAlarm:

@@ -1,7 +1,8 @@
 """`loopwright:storage:ArtifactStore`: where everything lies that has to outlive a job.
 
-Children: one KMS key with its alias; the buckets data (EventBridge is told of new objects), artifacts, capture (it
-expires) and logs, each private, TLS only, versioned, with a lifecycle. Costs: the key, and storage by the GB.
+Children: one KMS key with its alias; the buckets data (EventBridge is told of new objects), artifacts, capture (what
+holds requests expires) and logs, each private, TLS only, versioned, with a lifecycle; and the object that the probe is
+given while no label has landed. Costs: the key, and storage by the GB.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from mlops.policies import resources
 from mlops.policies.statements import document
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mlops.naming import Names
     from mlops.policies.statements import Statement
@@ -27,6 +28,8 @@ __all__ = ["ArtifactStore", "ArtifactStoreArgs"]
 KEY_WINDOW_DAYS = 30
 OLD_VERSION_DAYS = 90
 LOG_BUCKET_DAYS = 365
+STATE_DAYS = 400
+"""So long counts are kept, which hold no rows: a year and a month, to compare with the season before."""
 SOURCES = ("data", "artifacts", "capture")
 
 
@@ -40,6 +43,8 @@ class ArtifactStoreArgs:
     """ARNs of the roles that may use the key."""
     settings: StackSettings
     """Says how long captured requests are kept, and whether the data is protected from destruction."""
+    row_days: int
+    """So long the rows that were answered are kept for their labels."""
 
 
 class ArtifactStore(pulumi.ComponentResource):
@@ -53,6 +58,10 @@ class ArtifactStore(pulumi.ComponentResource):
     """Name of the bucket with runs, models, reports and decisions."""
     capture_uri: pulumi.Output[str]
     """`s3://` prefix of captured requests and answers."""
+    labelled_uri: pulumi.Output[str]
+    """`s3://` prefix of answers whose labels have landed."""
+    watched: dict[str, pulumi.Output[str]]
+    """`s3://` prefixes that the monitor reads: `capture_uri`, `labels_uri` and `state_uri`, which it also writes."""
     features_uri: pulumi.Output[str]
     """`s3://` prefix of the feature store's offline part."""
 
@@ -63,14 +72,30 @@ class ArtifactStore(pulumi.ComponentResource):
         self._kept = pulumi.ResourceOptions(parent=self, protect=args.settings.keep_data)
         self.key_arn = self._key()
         logs = self._bucket(
-            "logs", expire_days=LOG_BUCKET_DAYS, statements=[resources.access_logs(args.names, SOURCES)]
+            "logs", expire_days={"": LOG_BUCKET_DAYS}, statements=[resources.access_logs(args.names, SOURCES)]
         )
-        expiry = {"capture": args.settings.capture_days}
-        buckets = {role: self._bucket(role, expire_days=expiry.get(role), logs=logs) for role in SOURCES}
+        expiry = {"capture": _capture_days(args)}
+        buckets = {role: self._bucket(role, expire_days=expiry.get(role, {}), logs=logs) for role in SOURCES}
         s3.BucketNotification(f"{name}-data-events", bucket=buckets["data"].id, eventbridge=True, opts=self._child)
         self.data_bucket = buckets["data"].bucket
         self.artifacts_bucket = buckets["artifacts"].bucket
-        self.capture_uri = pulumi.Output.concat("s3://", buckets["capture"].bucket, "/requests")
+        capture = pulumi.Output.concat("s3://", buckets["capture"].bucket)
+        self.capture_uri = pulumi.Output.concat(capture, "/requests")
+        self.labelled_uri = pulumi.Output.concat(capture, "/labelled/")
+        self.watched = {
+            "capture_uri": self.capture_uri,
+            "labels_uri": pulumi.Output.concat("s3://", self.data_bucket, "/labels"),
+            "state_uri": pulumi.Output.concat(capture, "/state"),
+        }
+        # A job cannot be given an empty place.
+        s3.BucketObjectv2(
+            f"{name}-no-labels",
+            bucket=buckets["capture"].bucket,
+            key="labelled/none",
+            content="No label has landed yet.\n",
+            content_type="text/plain",
+            opts=self._child,
+        )
         self.features_uri = pulumi.Output.concat("s3://", self.data_bucket, "/features")
         self.register_outputs(
             {
@@ -102,7 +127,7 @@ class ArtifactStore(pulumi.ComponentResource):
         self,
         role: str,
         *,
-        expire_days: int | None = None,
+        expire_days: Mapping[str, int],
         logs: s3.Bucket | None = None,
         statements: Sequence[Statement] = (),
     ) -> s3.Bucket:
@@ -130,7 +155,7 @@ class ArtifactStore(pulumi.ComponentResource):
         s3.BucketLifecycleConfiguration(
             f"{name}-lifecycle",
             bucket=bucket.id,
-            rules=[_lifecycle(expire_days)],
+            rules=_lifecycle(expire_days),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[versioning]),
         )
         policy = document(*resources.bucket(names.bucket_arn(role))["Statement"], *statements)
@@ -157,18 +182,30 @@ class ArtifactStore(pulumi.ComponentResource):
         return {"apply_server_side_encryption_by_default": by_key, "bucket_key_enabled": True}
 
 
-def _lifecycle(expire_days: int | None) -> dict[str, Any]:
-    """Delete old versions and unfinished uploads; live objects only where a number of days is given.
+def _capture_days(args: ArtifactStoreArgs) -> dict[str, int]:
+    """Return how many days what lies below each prefix of the capture bucket is kept.
+
+    Files with labelled rows are called by their period, which begins with its year: the object that stands for none of
+    them stays.
+    """
+    state = dict.fromkeys(("state/periods/", "state/profiles/", "state/cohorts/"), STATE_DAYS)
+    return {"requests/": args.settings.capture_days, "labelled/2": args.row_days, "state/rows/": args.row_days, **state}
+
+
+def _lifecycle(expire_days: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Delete old versions and unfinished uploads; live objects only below the prefixes that days are given for.
 
     Live models, and those to go back to, never expire: the deployer removes what nothing refers to.
     """
-    expiry = {"expiration": {"days": expire_days}} if expire_days else {}
-    old = min(OLD_VERSION_DAYS, expire_days or OLD_VERSION_DAYS)
-    return {
+    tidy = {
         "id": "tidy",
         "status": "Enabled",
         "filter": {"prefix": ""},
         "abort_incomplete_multipart_upload": {"days_after_initiation": 7},
-        "noncurrent_version_expiration": {"noncurrent_days": old},
-        **expiry,
+        "noncurrent_version_expiration": {"noncurrent_days": min([OLD_VERSION_DAYS, *expire_days.values()])},
     }
+    expiries = [
+        {"id": f"expire-{number}", "status": "Enabled", "filter": {"prefix": prefix}, "expiration": {"days": days}}
+        for number, (prefix, days) in enumerate(expire_days.items())
+    ]
+    return [tidy, *expiries]

@@ -1,7 +1,7 @@
 """`loopwright:training:TrainingPipeline`: the stages of `dvc.yaml` as a SageMaker pipeline.
 
-Children: one SageMaker pipeline, and the object that the gates are given while there is no champion. Costs: nothing by
-itself; a run costs its jobs' instances by the second.
+Children: one SageMaker pipeline, and the object that the probe and the gates are given while there is no champion.
+Costs: nothing by itself; a run costs its jobs' instances by the second.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class TrainingPipeline(pulumi.ComponentResource):
             f"{name}-pipeline",
             pipeline_name=args.names.of("training"),
             pipeline_display_name=args.names.of("training"),
-            pipeline_description="prepare, train, evaluate, gates, register: dvc.yaml on SageMaker",
+            pipeline_description="prepare, probe, train, evaluate, gates, register: dvc.yaml on SageMaker",
             role_arn=args.pipeline_role_arn,
             pipeline_definition=pulumi.Output.json_dumps(definition, sort_keys=True),
             parallelism_configuration={"max_parallel_execution_steps": 2},

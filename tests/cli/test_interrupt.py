@@ -87,6 +87,7 @@ def test_on_a_terminal_it_asks_and_asks_again(table, tmp_path):
         ("What is the model for", ""),
         ("Copyright holder", "Ada"),
         ("Licence", "mit"),
+        ("Continuous integration", "gitlab"),
     ]
     code, said = talk([*NEW, "--no-git"], answers, tmp_path)
     assert code == 0, said
@@ -94,6 +95,7 @@ def test_on_a_terminal_it_asks_and_asks_again(table, tmp_path):
     assert "[--target]" in said
     assert "reading the data" in said, "progress is shown on a terminal"
     assert "quality: {label_delay_days: 3" in (tmp_path / "churn" / "loop.yaml").read_text()
+    assert (tmp_path / "churn" / ".gitlab-ci.yml").is_file()
     assert "Copyright Ada" in (tmp_path / "churn" / "LICENSE").read_text()
 
 

@@ -21,7 +21,7 @@ from repositories import REAL, new
 HERE = Path(__file__).parent
 TEMPLATE = HERE.parents[1] / "templates/tabular/{{cookiecutter.project}}"
 IMAGE = "registry.example/acme/shop@sha256:" + "a" * 64
-STAGES = ["prepare", "train", "evaluate", "gates"]
+STAGES = ["prepare", "probe", "train", "evaluate", "gates"]
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,8 @@ reports.mkdir()
 (reports / f"{stage}.json").write_text(json.dumps(told))
 if stage == os.environ.get("BROKEN"):
     sys.exit("error: it is broken")
+if stage == "probe":
+    (reports / "probe.json").write_text(json.dumps(told | {"go": "KEEP" not in os.environ}))
 if stage == "gates":
     passed = "REFUSE" not in os.environ
     (reports / "run.json").write_text("{}")
@@ -130,16 +132,25 @@ def test_stages_read_what_others_made_and_are_told_of_the_run(pipeline):
     assert ran.steps == ["importer", "fingerprint", *STAGES, "register"]
     words = ["--as-of", "2024-01-01", "--windows-days", "30,60", "--since", "2023-01-01", "--data-version", "v 7"]
     assert ran.report("prepare", "prepare.json") == {"sources": ["data"], "words": words, "server": None}
+    told = {"sources": ["data", "prepare"], "words": ["--reason", "manual", "--windows-days", "30,60"]}
+    assert ran.report("probe", "probe.json") == {**told, "server": "http://flow.example", "go": True}
+    assert ran.report("train", "train.json")["sources"] == ["prepare", "probe"]
     assert ran.report("evaluate", "evaluate.json") == {"sources": ["prepare", "train"], "words": [], "server": None}
     told = {"sources": ["gates", "train"], "words": [], "server": "http://flow.example"}
     assert ran.report("register", "register.json") == told
 
 
-def test_only_the_gates_and_what_follows_run_again(pipeline):
+def test_only_the_probe_and_what_follows_run_again(pipeline):
     assert pipeline.run().code == 0
     again = pipeline.run(reason="a drift alarm")
     assert again.code == 0, again.said
-    assert again.steps == ["importer", "fingerprint", "gates", "register"]
+    assert again.steps == ["importer", "fingerprint", *STAGES[1:], "register"]
+
+
+def test_where_it_is_not_worth_it_the_run_ends_well_and_registers_nothing(pipeline):
+    ran = pipeline.run({"KEEP": "1"}, reason="a drift alarm")
+    assert ran.code == 0, ran.said
+    assert ran.steps == ["importer", "fingerprint", "prepare", "probe"]
 
 
 def test_other_data_at_the_same_place_are_not_answered_from_the_cache(pipeline):
@@ -155,7 +166,7 @@ def test_a_refused_model_ends_the_run_with_the_reason(pipeline):
     assert 'the model is not registered: f1: it\'s "low" (the run was started because: a drift alarm)' in ran.said
 
 
-@pytest.mark.parametrize("stage", ["train", "gates"])
+@pytest.mark.parametrize("stage", ["probe", "train", "gates"])
 def test_a_broken_stage_ends_the_run_with_its_last_words(pipeline, stage):
     ran = pipeline.run({"BROKEN": stage})
     assert ran.code == 1
@@ -168,7 +179,7 @@ def test_a_run_without_a_server_judges_nothing(pipeline):
     ran = pipeline.run(tracking_uri="")
     assert ran.code == 1
     assert "tracking_uri is empty" in ran.said
-    assert ran.steps[-1] == "gates"
+    assert ran.steps[-1] == "probe"
 
 
 # The same with a repository of real data, which DVC has run already.
@@ -233,7 +244,7 @@ def test_hashes_are_those_of_dvc_repro(repository, real_pipeline, figures):
     assert ran.steps == ["importer", "fingerprint", *STAGES, "register"]
 
     there = python(repository, HASHES, repository.folder)
-    made = {step: python(repository, HASHES, ran.made(step)) for step in STAGES[:3]}
+    made = {step: python(repository, HASHES, ran.made(step)) for step in STAGES[:4]}
     prepared = {"data/prepared/train.parquet", "data/prepared/test.parquet"}
     assert set(made["prepare"]) == prepared | {"reports/prepare.json"}
     assert "model" in made["train"]

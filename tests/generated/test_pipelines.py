@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
+import subprocess
 import sys
 import tarfile
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -24,7 +27,29 @@ from repositories import REAL, new
 pytestmark = pytest.mark.generated
 
 DIGEST = "sha256:" + "a" * 64
-JOBS = ["prepare", "train", "evaluate", "gates"]
+JOBS = ["prepare", "probe", "train", "evaluate", "gates"]
+RAN = ["prepare", "probe", "worth-it", "train", "evaluate", "gates", "verdict", "register"]
+LOG = """
+import sys
+from pathlib import Path
+import polars as pl
+from ml import contract
+from ml.artefact import digest
+from ml.evaluate import predicted
+from ml.losses import losses
+from ml.model import load
+from ml.train import target
+folder, history, days, out = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]
+known, model = contract.load(), load(folder)
+rows = pl.read_parquet(history).drop_nulls(known.target)
+at = pl.col(known.time_column)
+rows = rows.filter(at > at.max() - pl.duration(days=days))
+truth = target(rows[known.target], model.facts.classes)
+loss = losses(known.metric.name, truth, predicted(model, folder, rows))
+told = {"__time__": at, "__model__": pl.lit(digest(folder)), "__loss__": pl.Series(loss)}
+rows.drop(known.entity).with_columns(**told).write_parquet(out)
+"""
+"""What a model would have answered in the last days, with its losses, as the monitor leaves it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +68,10 @@ class Account:
     def objects(self):
         return Objects(self.root / "s3")
 
+    @property
+    def data(self):
+        return self.objects.path("s3://shop-dev-data-123456789012/data")
+
     def definition(self):
         project = yaml.safe_load((self.folder / "loop.yaml").read_text())["project"]
         named = {f"{project}:imageDigest": DIGEST}
@@ -58,6 +87,9 @@ class Account:
         nobody = self.objects.path(defaults["ChampionUri"])
         nobody.parent.mkdir(parents=True, exist_ok=True)
         nobody.write_text("There is no champion yet.")
+        labelled = self.objects.path(logged(definition))
+        labelled.mkdir(parents=True, exist_ok=True)
+        (labelled / "none").touch()
         data = self.objects.path(defaults["DataUri"])
         if not data.is_dir():
             data.mkdir(parents=True)
@@ -79,12 +111,27 @@ class Account:
         uri = properties["ProcessingOutputConfig"]["Outputs"]["out"]["S3Output"]["S3Uri"]
         return self.objects.path(f"{uri}/{path}")
 
+    def log(self, execution, days, folder):
+        """Let the model of an execution have answered the rows of the last days, and their labels have landed."""
+        model, out = self.model(execution, folder), self.objects.path(logged(self.definition())) / "some.parquet"
+        python, words = self.repository.venv / "bin/python", (model, self.data / "history.parquet", days, out)
+        subprocess.run([python, "-c", LOG, *map(str, words)], cwd=self.folder, check=True)
+        (package,) = execution.packages
+        return package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
+
     def model(self, execution, folder):
         """Unpack the model of an execution."""
         archive = self.objects.path(execution.scope.properties["train"]["ModelArtifacts"]["S3ModelArtifacts"])
         with tarfile.open(archive) as packed:
             packed.extractall(folder, filter="data")
         return folder
+
+
+def logged(definition):
+    """Return where the probe looks for labelled answers."""
+    probe = next(step for step in definition["Steps"] if step["Name"] == "probe")
+    inputs = {each["InputName"]: each["S3Input"]["S3Uri"] for each in probe["Arguments"]["ProcessingInputs"]}
+    return inputs["logged"]
 
 
 def sha256(path):
@@ -140,7 +187,7 @@ def test_the_steps_give_what_dvc_repro_gives(tmp_path, venv, figures):
 def test_a_model_that_passes_is_registered_with_all_that_it_is_made_of(small):
     account, execution, _ = small
     assert execution.status == "Succeeded", execution.reason
-    assert ended(execution) == [(name, "Succeeded") for name in (*JOBS, "verdict", "register")]
+    assert ended(execution) == [(name, "Succeeded") for name in RAN]
     (package,) = execution.packages
     told = package["CustomerMetadataProperties"]
     assert package["ModelApprovalStatus"] == "Approved"
@@ -166,10 +213,11 @@ def test_every_job_works_in_a_folder_of_its_own(small):
 def test_the_cache_answers_what_has_the_same_code_data_and_parameters(small):
     account, first, cache = small
     again = account.run("again", cache=dict(cache))
-    # The gates ask about the champion, who is no file: they are never answered from a cache, as in dvc.yaml.
-    assert ended(again)[:4] == [(name, "Cached") for name in JOBS[:3]] + [("gates", "Succeeded")]
+    # The probe asks about the champion, who is no file: it is never answered from a cache, as in dvc.yaml. Where its
+    # answer lies is new each time, and what reads it is made anew.
+    assert ended(again) == [("prepare", "Cached"), *((name, "Succeeded") for name in RAN[1:])]
     told, before = (run.packages[0]["CustomerMetadataProperties"] for run in (again, first))
-    assert told == before | {"execution": told["execution"]}
+    assert told == before | {name: told[name] for name in ("execution", "artefact_sha256")}
     other = account.run("other", cache=dict(cache), DataVersion="second")
     assert ended(other)[0] == ("prepare", "Succeeded")
 
@@ -185,7 +233,7 @@ def test_a_run_over_the_same_window_gives_the_same_model_whatever_came_since(sma
     one = account.run("window", **told)
     assert one.status == "Succeeded", one.reason
     elsewhere = Account(repository=account.repository, root=tmp_path / "aws")
-    data = elsewhere.objects.path("s3://shop-dev-data-123456789012/data")
+    data = elsewhere.data
     (data / "history").mkdir(parents=True)
     shutil.copy(account.folder / "data/golden.parquet", data)
     shutil.copy(account.folder / "data/history.parquet", data)
@@ -211,6 +259,58 @@ def test_the_champion_is_what_a_challenger_meets(small):
     assert again.packages[0]["CustomerMetadataProperties"]["champion"] == "arn:of:it"
 
 
+def test_where_no_challenger_is_better_the_run_ends_well_without_a_package(small, tmp_path):
+    account, first, cache = small
+    uri = account.log(first, days=30, folder=tmp_path / "champion")
+    told = {"Champion": "arn:of:it", "ChampionUri": uri, "WindowsDays": "20,40", "Reason": "drift"}
+    run = account.run("kept", cache=dict(cache), **told)
+    assert ended(run) == [("prepare", "Succeeded"), ("probe", "Succeeded"), ("worth-it", "Succeeded")]
+    assert (run.status, run.packages) == ("Succeeded", [])
+    report = json.loads(account.made(run, "probe", "reports/probe.json").read_text())
+    assert (report["go"], report["reason"]) == (False, "not better")
+    assert report["champion"] == first.packages[0]["CustomerMetadataProperties"]["model_sha256"]
+    assert report["gain"] <= report["needed"]
+    assert [each["window_days"] for each in report["candidates"]] == [20, 40]
+    assert report["explanation"] in (account.root / "jobs/kept/probe/log.txt").read_text()
+
+
+def test_after_a_change_the_run_goes_on_with_the_window_that_it_chose(small, tmp_path):
+    """What became of the rows is the other way round from the sixtieth day on; the champion is of before."""
+    import polars as pl  # noqa: PLC0415 - the generator does without
+
+    account, _, _ = small
+    program = tmp_path / "program"
+    shutil.copytree(account.folder, program, ignore=shutil.ignore_patterns("data", ".dvc", ".venv"))
+    contract = (program / "loop.yaml").read_text()
+    # The golden rows are of before, too.
+    (program / "loop.yaml").write_text(re.sub(r"\n  golden: .*", "", contract))
+    elsewhere = Account(repository=account.repository, root=tmp_path / "aws")
+    elsewhere.data.mkdir(parents=True)
+    history = pl.read_parquet(account.folder / "data/history.parquet")
+    turned = history["seen_at"].min() + timedelta(days=60)
+    other = pl.when(pl.col("outcome") == "churned").then(pl.lit("stayed")).otherwise(pl.lit("churned"))
+    later = (pl.col("seen_at") >= turned) & pl.col("outcome").is_not_null()
+    history.with_columns(outcome=pl.when(later).then(other).otherwise("outcome")).write_parquet(
+        elsewhere.data / "history.parquet"
+    )
+    before = elsewhere.run("before", program=program, DataUntil=turned.isoformat())
+    assert before.status == "Succeeded", before.reason
+    uri = elsewhere.log(before, days=30, folder=tmp_path / "champion")
+
+    told = {"Champion": "arn:of:it", "ChampionUri": uri, "WindowsDays": "20,40,80,120", "Reason": "recovery"}
+    run = elsewhere.run("after", program=program, DataVersion="second", **told)
+    report = json.loads(elsewhere.made(run, "probe", "reports/probe.json").read_text())
+    assert (report["go"], report["reason"]) == (True, "better")
+    assert report["gain"] > 0.3
+    assert run.status == "Succeeded", run.reason
+    assert ended(run) == [(name, "Succeeded") for name in RAN]
+    prepared = pl.read_parquet(elsewhere.made(run, "prepare", "data/prepared/train.parquet"))["seen_at"]
+    since = prepared.max() - timedelta(days=report["window_days"])
+    model = json.loads((elsewhere.model(run, tmp_path / "model") / "baseline.json").read_text())
+    assert model["rows"] == (prepared > since).sum() < len(prepared)
+    assert model["from"] > since.isoformat() >= turned.isoformat()
+
+
 def test_a_refused_model_ends_the_run_with_the_gates_reason(small, tmp_path):
     account, _, cache = small
     program = tmp_path / "program"
@@ -227,7 +327,7 @@ def test_a_refused_model_ends_the_run_with_the_gates_reason(small, tmp_path):
 def test_a_job_that_fails_says_why_in_sagemakers_own_place(small, tmp_path):
     account, _, _ = small
     elsewhere = Account(repository=account.repository, root=tmp_path / "aws")
-    data = elsewhere.objects.path("s3://shop-dev-data-123456789012/data")
+    data = elsewhere.data
     data.mkdir(parents=True)
     shutil.copy(account.folder / "data/golden.parquet", data)
     shutil.copy(account.folder / "data/golden.parquet", data / "history.parquet")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 import sys
 from dataclasses import dataclass, field
@@ -42,6 +43,8 @@ class World:
     """The number of the call at which the process ends, and whether `before` or `after` it took effect."""
     parameter: str = "false"
     alarms: dict[str, str] = field(default_factory=dict)
+    turned: dict[str, datetime] = field(default_factory=dict)
+    """When an alarm last changed its state; the start of the world, where nothing is said."""
     budget: dict[str, Any] = field(default_factory=dict)
     executions: list[dict[str, Any]] = field(default_factory=list)
     tokens: dict[str, str] = field(default_factory=dict)
@@ -65,11 +68,20 @@ class World:
 
     # Controller: pipeline, budget, pause
 
-    def execution(self, status="Succeeded", **age):
-        arn = f"{ARN}:pipeline/churn/execution/e{len(self.executions):011}"
-        started = {"PipelineExecutionArn": arn, "StartTime": self.now - timedelta(**age)}
-        self.executions.append({**started, "PipelineExecutionStatus": status})
+    def execution(self, status="Succeeded", reason="", **age):
+        arn = f"{ARN}:pipeline/churn-dev-training/execution/e{len(self.executions):011}"
+        started = self.now - timedelta(**age)
+        named = {"PipelineExecutionDisplayName": f"{reason}-{started:%Y-%m-%d}"} if reason else {}
+        known = {"PipelineExecutionArn": arn, "StartTime": started, "PipelineExecutionStatus": status}
+        self.executions.append(known | named)
         return arn
+
+    def probed(self, arn, *, go, gain=0.01, needed=0.02, **more):
+        """Leave the report of an execution's probe, as the training pipeline does."""
+        report = {"go": go, "gain": gain, "needed": needed, "explanation": "no challenger is better by enough"}
+        place = f"artifacts/runs/{arn.rpartition('/')[2]}/probe/reports/probe.json"
+        self.store(place, json.dumps(report | more).encode())
+        return place
 
     def finish(self, status="Succeeded"):
         self.executions[-1]["PipelineExecutionStatus"] = status
@@ -78,7 +90,15 @@ class World:
         return {"Parameter": {"Name": Name, "Type": "String", "Value": self.parameter}}
 
     def cloudwatch_describe_alarms(self, AlarmNames, AlarmTypes):
-        found = [{"AlarmName": name, "StateValue": self.alarms[name]} for name in AlarmNames if name in self.alarms]
+        found = [
+            {
+                "AlarmName": name,
+                "StateValue": self.alarms[name],
+                "StateTransitionedTimestamp": self.turned.get(name, START),
+            }
+            for name in AlarmNames
+            if name in self.alarms
+        ]
         return {"MetricAlarms": found, "CompositeAlarms": []}
 
     def budgets_describe_budget(self, AccountId, BudgetName):
@@ -94,13 +114,14 @@ class World:
 
     def sagemaker_start_pipeline_execution(self, ClientRequestToken, **request):
         if ClientRequestToken not in self.tokens:
-            self.tokens[ClientRequestToken] = self.execution("Executing")
+            reason = request.get("PipelineExecutionDisplayName", "")[: -len("-2026-03-10")]
+            self.tokens[ClientRequestToken] = self.execution("Executing", reason)
         return {"PipelineExecutionArn": self.tokens[ClientRequestToken]}
 
     # Registry
 
     def package(self, version, approval="Approved", **marks):
-        arn, place = f"{ARN}:model-package/churn/{version}", f"models/{version}/model.tar.gz"
+        arn, place = f"{ARN}:model-package/churn-dev-models/{version}", f"models/{version}/model.tar.gz"
         container = {"Image": IMAGE, "ModelDataUrl": f"s3://artifacts/{place}"}
         self.store(f"artifacts/{place}", b"model %d" % version)
         self.packages[version] = {
@@ -257,9 +278,9 @@ class World:
             raise refused("404", "Not Found")
         return {key: value for key, value in self.objects[f"{Bucket}/{Key}"].items() if key != "Body"}
 
-    def s3_get_object(self, Bucket, Key, IfMatch):
+    def s3_get_object(self, Bucket, Key, IfMatch=None):
         found = self.objects[f"{Bucket}/{Key}"]
-        if found["ETag"] != IfMatch:
+        if IfMatch not in {None, found["ETag"]}:
             raise refused("PreconditionFailed")
         return {"Body": Body(found["Body"])}
 

@@ -7,7 +7,7 @@ import json
 import pytest
 from botocore.exceptions import ReadTimeoutError
 from fakes import refused
-from handlers import aws
+from handlers.variables import SettingsError
 from strict_client import Crash
 from wakeups import DEPLOYER, lines, released, serving_world, version
 from wakeups import wake_deployer as wake
@@ -241,7 +241,7 @@ def test_what_cannot_be_read_changes_nothing_and_is_told(world, operation):
 @pytest.mark.parametrize("name", sorted(DEPLOYER))
 def test_a_missing_variable_is_named(world, monkeypatch, name):
     monkeypatch.delenv(name)
-    with pytest.raises(aws.SettingsError, match=name):
+    with pytest.raises(SettingsError, match=name):
         wake()
     assert not world.calls
 
@@ -263,7 +263,7 @@ def test_a_missing_variable_is_named(world, monkeypatch, name):
 )
 def test_a_malformed_variable_is_named(world, monkeypatch, name, value):
     monkeypatch.setenv(name, value)
-    with pytest.raises(aws.SettingsError, match=name):
+    with pytest.raises(SettingsError, match=name):
         wake()
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strict_client import Crash
-from wakeups import Context, deployer, serving_world, version
+from wakeups import serving_world, version
 from wakeups import wake_deployer as wake
 
 steps = st.sampled_from(
@@ -71,21 +69,3 @@ def settle(world, condemned):
     fit = [number for number, each in world.packages.items() if each["ModelApprovalStatus"] == "Approved"]
     fit = [number for number in fit if world.marks(number) != "rolled_back"]
     assert not fit or version(world) == str(max(fit))
-
-
-json_values = st.recursive(
-    st.none() | st.floats() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
-)
-
-
-@settings(deadline=None)
-@given(event=json_values)
-def test_no_event_changes_what_is_done(event):
-    with pytest.MonkeyPatch.context() as patch:
-        world = serving_world(patch)
-        world.package(1)
-        written = []
-        patch.setattr("sys.stdout.write", written.append)
-        told = deployer.handler({"detail": event, "source": event}, Context(aws_request_id=event))
-    assert (told["reason"], told["deploy"]["version"]) == ("deploy", 1)
-    assert [json.loads(line)["component"] for line in written] == ["deployer"]

@@ -73,14 +73,13 @@ def test_an_option_that_is_off_is_a_component_not_built():
 
 def test_the_machines_of_one_job_reach_each_other_where_there_are_several():
     folder = project()
-    text = (
-        (folder / "dvc.yaml")
-        .read_text()
-        .replace("{instance_type: ml.m5.xlarge,", "{instance_type: ml.m5.xlarge, instance_count: 2,")
-    )
+    before, train, after = (folder / "dvc.yaml").read_text().partition("  train:\n")
+    several = after.replace("{instance_type: ml.m5.xlarge,", "{instance_type: ml.m5.xlarge, instance_count: 2,")
+    text = before + train + several
     (folder / "dvc.yaml").write_text(text)
     compiled = json.loads((folder / "infra/definitions/training.json").read_text())
-    (trained,) = (step for step in compiled["Steps"] if step["Type"] == "Training")
+    (worth_it,) = (step for step in compiled["Steps"] if step["Name"] == "worth-it")
+    (trained,) = (step for step in worth_it["Arguments"]["IfSteps"] if step["Type"] == "Training")
     trained["Arguments"]["ResourceConfig"]["InstanceCount"] = 2
     texts = {"training": source.as_text(compiled), "monitor": (folder / "infra/definitions/monitor.json").read_text()}
     (folder / "infra/definitions/training.json").write_text(texts["training"])
@@ -105,6 +104,21 @@ def test_outputs_are_only_passed_on(option):
     assert transparent(shop("prod", option), shop("prod", option, answers="concrete")) == []
 
 
+def test_what_holds_rows_expires_after_their_labels_and_what_stands_for_none_stays():
+    graph = shop("prod", "everything")
+    rules = graph["aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration::store-capture-lifecycle"]
+    days = {
+        rule["filter"]["prefix"]: rule["expiration"]["days"] for rule in rules.inputs["rules"] if "expiration" in rule
+    }
+    delay = yaml.safe_load((project() / "loop.yaml").read_text())["quality"]["label_delay_days"]
+    assert days["state/rows/"] == days["labelled/2"] == delay + 35
+    kept = graph["aws:s3/bucketObjectv2:BucketObjectv2::store-no-labels"].inputs["key"]
+    assert kept.startswith("labelled/")
+    assert not any(kept.startswith(prefix) for prefix in days)
+    for key in ("state/labels.json", "state/baselines/x.json"):  # needed as long as the model serves
+        assert not any(key.startswith(prefix) for prefix in days)
+
+
 def test_one_image_and_one_set_of_variables_reach_every_definition():
     graph = shop("prod", "everything")
     found = [
@@ -116,7 +130,7 @@ def test_one_image_and_one_set_of_variables_reach_every_definition():
         found += _containers(json.loads(node.inputs["pipelineDefinition"])["Steps"])
     deployer = graph["aws:lambda/function:Function::deployer-function"].inputs["environment"]["variables"]
     found.append((deployer["IMAGE"], json.loads(deployer["ENVIRONMENT"])))
-    assert len(found) == 8  # model, deployer, registration, four stages, monitor
+    assert len(found) == 9  # model, deployer, registration, five stages, monitor
     assert len({json.dumps(each, sort_keys=True) for each in found}) == 1
     assert found[0][0].endswith(f"@{DIGEST}")
 
@@ -234,7 +248,7 @@ def test_the_trust_for_github_names_ids_and_the_environment():
         for statement in json.loads(node.inputs["assumeRolePolicy"])["Statement"]:
             subjects += statement["Condition"]["StringEquals"].values() if "Federated" in statement["Principal"] else []
     base = f"repo:acme@{GITHUB['githubOwnerId']}/shop@{GITHUB['githubRepositoryId']}:environment:prod"
-    assert sorted(set(subjects) - {"sts.amazonaws.com"}) == [base, f"{base}-preview"]
+    assert sorted(set(subjects) - {"sts.amazonaws.com"}) == [base, f"{base}-preview", f"{base}-retrain"]
 
 
 def test_the_program_is_as_short_as_it_promises():

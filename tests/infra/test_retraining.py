@@ -6,37 +6,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from fakes import ARN, START
-from handlers.retraining import Execution, Policy, State, decide, token
+from fakes import START
+from handlers.retraining import REASONS, Policy, State, decide, token
 from hypothesis import given
 from hypothesis import strategies as st
+from pasts import CALM, POLICY, alarm, execution, found, ran
 from strict_client import service
 
-POLICY = Policy(
-    schedule_days=7,
-    windows_days=(30, 60),
-    cooldown_hours=24,
-    max_per_month=8,
-    monthly_usd=300,
-    new_data=True,
-    approval="auto",
-)
 STATUSES = service("sagemaker").shape_for("PipelineExecutionStatus").enum
-
-
-def ran(*runs):
-    """Return executions, the newest first, from pairs of a status and an age in hours."""
-    return tuple(
-        Execution(arn=f"{ARN}:pipeline/p/execution/{n}", status=status, started=START - timedelta(hours=hours))
-        for n, (status, hours) in enumerate(runs)
-    )
-
-
-CALM = State(alarms={"drift": "OK", "quality": "OK", "data": "OK"}, executions=ran(("Succeeded", 48)), spend_usd=10.0)
-
-
-def alarm(**roles):
-    return {**CALM.alarms, **roles}
 
 
 ALL = {"alarms": alarm(drift="ALARM", quality="ALARM"), "manual": True}
@@ -54,6 +31,7 @@ DRIFT = {"alarms": alarm(drift="ALARM")}
         ({"executions": ran(("Succeeded", 7 * 24))}, "schedule"),
         ({"executions": ()}, "schedule"),
         ({"manual": True}, "manual"),
+        ({"scheduled": True}, "schedule"),
         # What is in the way, in this order
         (ALL | {"paused": True, "unreadable": ("spend",)}, "paused"),
         (ALL | {"unreadable": ("spend",)}, "unreadable"),
@@ -85,12 +63,30 @@ DRIFT = {"alarms": alarm(drift="ALARM")}
             {"executions": ran(("Failed", 30), ("Succeeded", 90)), "newest_data": START - timedelta(hours=60)},
             "new-data",
         ),
+        # Looks that found no better model: each makes the next scheduled one twice as late, 28 days at most
+        ({"executions": ran(("Rejected", 14 * 24 - 1))}, "no-reason"),
+        ({"executions": ran(("Rejected", 14 * 24))}, "schedule"),
+        ({"executions": ran(("Rejected", 28 * 24 - 1), ("Rejected", 900))}, "no-reason"),
+        ({"executions": ran(*[("Rejected", 28 * 24 - 1)] * 9)}, "no-reason"),
+        ({"executions": ran(*[("Rejected", 28 * 24)] * 9)}, "schedule"),
+        ({"executions": ran(("Better", 7 * 24), ("Rejected", 900))}, "schedule"),
+        # Drift and new data wait twice the cool-down after one, and a failure beside it counts as one of them
+        (DRIFT | {"executions": ran(("Rejected", 47))}, "back-off"),
+        (DRIFT | {"executions": ran(("Rejected", 48))}, "drift"),
+        (DRIFT | {"executions": ran(("Better", 24), ("Rejected", 90))}, "drift"),
+        ({"scheduled": True, "executions": ran(("Rejected", 47))}, "back-off"),
+        ({"newest_data": START, "executions": ran(("Rejected", 95), ("Rejected", 400))}, "back-off"),
+        ({"newest_data": START, "executions": ran(("Rejected", 96), ("Rejected", 400))}, "new-data"),
+        (DRIFT | {"executions": ran(("Failed", 47), ("Rejected", 90))}, "back-off"),
+        (DRIFT | {"executions": ran(("Failed", 95), ("Failed", 99), ("Rejected", 99))}, "back-off"),
+        (DRIFT | {"executions": ran(("Failed", 96), ("Failed", 99), ("Rejected", 99))}, "drift"),
+        (DRIFT | {"executions": ran(("Rejected", 28 * 24), *[("Rejected", 9999)] * 40)}, "drift"),
     ],
 )
 def test_every_branch(changes, reason):
     decision = decide(replace(CALM, **changes), POLICY, START)
     assert decision.reason == reason
-    assert decision.start == (reason in {"quality", "drift", "new-data", "schedule", "manual"})
+    assert decision.start == (reason in REASONS)
     assert decision.explanation.startswith("retrain" if decision.start else "nothing, because")
 
 
@@ -119,9 +115,11 @@ def test_limits_of_the_month_are_those_of_the_calendar():
     assert decide(replace(first, executions=ran(("Succeeded", 9 * 24 + 9.4))), policy, START).reason == "month-full"
 
 
+endings = st.sampled_from([*STATUSES, *STATUSES, "Better", "Rejected", "Rejected", "Rejected", "Pondering"])
 executions = st.lists(
-    st.tuples(st.sampled_from([*STATUSES, *STATUSES, "Pondering"]), st.integers(-48, 2000)), max_size=12
+    st.tuples(endings, st.integers(-48, 2000), st.sampled_from(["unknown", *REASONS])), max_size=12
 ).map(lambda runs: ran(*sorted(runs, key=lambda run: run[1])))
+times = st.integers(0, 900).map(lambda hours: START - timedelta(hours=hours))
 states = st.builds(
     State,
     unreadable=st.sampled_from([(), (), (), ("spend: denied",)]),
@@ -130,14 +128,17 @@ states = st.builds(
         st.sampled_from(["drift", "quality", "data"]),
         st.sampled_from(["OK", "OK", "ALARM", "INSUFFICIENT_DATA", "MISSING"]),
     ),
+    quality_since=st.none() | times,
     executions=executions,
     spend_usd=st.one_of(st.none(), st.floats(0, 400), st.sampled_from([float("nan"), float("inf"), 1.0, 1.0])),
-    newest_data=st.one_of(st.none(), st.integers(0, 900).map(lambda hours: START - timedelta(hours=hours))),
+    newest_data=st.none() | times,
     manual=st.booleans(),
+    scheduled=st.booleans(),
 )
 policies = st.builds(
     Policy,
-    schedule_days=st.one_of(st.none(), st.floats(0.1, 1_000_000)),
+    schedule_days=st.none() | st.floats(0.1, 30) | st.floats(0.1, 1_000_000),
+    max_age_days=st.none() | st.floats(0.1, 90) | st.floats(0.1, 1_000_000),
     windows_days=st.just((30,)),
     cooldown_hours=st.one_of(st.sampled_from([0, 24, 1_000_000]), st.floats(0, 1000)),
     max_per_month=st.integers(0, 40),
@@ -165,13 +166,59 @@ def test_it_decides_on_any_state_and_keeps_every_limit(state, policy):
         assert all(START - each.started >= cooldown for each in state.executions)
 
 
-@given(states, policies)
-def test_drift_is_never_forgotten(state, policy):
-    """Whatever failed before: with nothing in the way, drift leads to a retraining after the longest back-off."""
-    old = tuple(replace(each, status="Failed", started=START - timedelta(days=29)) for each in state.executions)
+@given(states, policies, st.data())
+def test_drift_is_never_forgotten(state, policy, data):
+    """Whatever was in vain before: with nothing in the way, drift leads to a retraining after the longest back-off."""
+    endings = st.sampled_from(["Failed", "Rejected"])
+    old = ran(*((data.draw(endings), 29 * 24, each.reason) for each in state.executions))
     policy = replace(policy, cooldown_hours=min(policy.cooldown_hours, 600), monthly_usd=300, max_per_month=40)
     state = State(alarms={"drift": "ALARM"}, executions=old, spend_usd=1.0)
     assert decide(state, policy, START).start
+
+
+@given(states, policies)
+def test_what_it_started_is_enough(state, policy):
+    """Once the start that it asks for is in the state, it asks for none."""
+    first = decide(state, policy, START)
+    if first.start:
+        under_way = execution("new", "Executing", 0, first.reason)
+        after = replace(state, executions=(under_way, *state.executions))
+        assert decide(after, policy, START).reason == "in-flight"
+
+
+@given(states, policies, st.floats(0, 1e6))
+def test_more_spend_starts_nothing(state, policy, more):
+    richer = replace(state, spend_usd=(state.spend_usd or 0) + more)
+    assert decide(state, policy, START).start or not decide(richer, policy, START).start or state.spend_usd is None
+
+
+@given(states, policies)
+def test_a_pause_starts_nothing(state, policy):
+    assert decide(replace(state, paused=True), policy, START).reason == "paused"
+
+
+@given(states, policies, st.sampled_from(["drift", "quality"]))
+def test_one_alarm_more_takes_no_start_away(state, policy, role):
+    fired = replace(state, alarms={**state.alarms, role: "ALARM"})
+    assert decide(fired, policy, START).start or not decide(state, policy, START).start
+    if state.alarms.get("data") != "ALARM":
+        broken = replace(state, alarms={**state.alarms, "data": "ALARM"})
+        assert not decide(broken, policy, START).start
+
+
+@given(states, policies, st.integers(0, 11))
+def test_one_rejection_more_makes_no_scheduled_look_earlier(state, policy, number):
+    """Without recovery, of which the end is a matter of rejections too; a look is a look, whatever it found."""
+    past = [replace(each, reason="unknown") for each in state.executions]
+    state = replace(state, alarms={}, executions=tuple(past))
+    better = [index for index, each in enumerate(past) if each.status == "Succeeded" and not each.rejected]
+    if better:
+        index = better[number % len(better)]
+        past[index] = replace(past[index], probe=found(go=False))
+        assert (
+            decide(state, policy, START).start
+            or not decide(replace(state, executions=tuple(past)), policy, START).start
+        )
 
 
 def test_the_token_holds_across_midnight_and_lets_go_a_day_later():

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from fakes import DIGEST, IMAGE
 from handlers.rollout import BROKEN, MOVING, Endpoint, Package, State, decide, desired
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from strict_client import service
 
@@ -186,18 +186,17 @@ def test_it_decides_on_any_state_and_deploys_only_what_it_may(world):
         assert (chosen.approval, chosen.completed, chosen.image) == ("Approved", True, DIGEST)
         assert chosen.deploy != "rolled_back"
         assert world.sha256 == SHA256
-        assert not set(world.alarms.values()) & {"ALARM", "MISSING"}
-        assert not decision.page
         live = world.endpoint.version
+        assert not set(world.alarms.values()) & {"MISSING", *([] if live is None else ["ALARM"])}
+        assert not decision.page
         assert live is None or chosen.version > live or approvals.get(live) == "Rejected"
         assert chosen == desired(world.packages)
 
 
-@given(states)
-def test_its_marks_settle(world):
-    """Once the marks of a decision are made, the same endpoint asks for no more of them."""
-    made = {mark.package.version: mark for mark in decide(world, IMAGE).marks}
-    after = tuple(
+def marked(world, decision):
+    """Return the packages once the marks of a decision are made."""
+    made = {mark.package.version: mark for mark in decision.marks}
+    return tuple(
         replace(
             each,
             approval="Rejected" if made[each.version].reject else each.approval,
@@ -207,4 +206,61 @@ def test_its_marks_settle(world):
         else each
         for each in world.packages
     )
-    assert all(mark.deploy == "waiting" for mark in decide(replace(world, packages=after), IMAGE).marks)
+
+
+@given(states)
+def test_its_marks_settle(world):
+    """Once the marks of a decision are made, the same endpoint asks for no more of them."""
+    after = replace(world, packages=marked(world, decide(world, IMAGE)))
+    assert all(mark.deploy == "waiting" for mark in decide(after, IMAGE).marks)
+
+
+@given(states)
+def test_what_it_began_is_enough(world):
+    """Once the deployment that it asks for is under way, it asks for nothing; once it serves, for no other."""
+    decision = decide(world, IMAGE)
+    chosen = decision.deploy
+    if not chosen:
+        return
+    # A configuration serves the version that it was made for.
+    assume(
+        all(world.endpoint.config != each.asked or each.version == world.endpoint.version for each in world.packages)
+    )
+    marks = {**chosen.marks, "deploy": "started:new", "deploy_seen": world.endpoint.modified}
+    packages = tuple(replace(each, marks=marks) if each == chosen else each for each in marked(world, decision))
+    moving = replace(world, packages=packages, endpoint=replace(world.endpoint, status="Updating", modified="later"))
+    assert (decide(moving, IMAGE).deploy, decide(moving, IMAGE).marks) == (None, ())
+    there = decide(replace(moving, endpoint=replace(serving(chosen.version, "new"), modified="later")), IMAGE)
+    assert there.reason == "serves"
+    assert chosen.version in {mark.package.version for mark in there.marks if mark.deploy == "live"}
+
+
+@given(states, st.sampled_from("ab"), st.sampled_from(["ALARM", "MISSING"]))
+def test_one_alarm_more_deploys_nothing(world, name, value):
+    fired = replace(world, alarms={**world.alarms, name: value})
+    assert decide(world, IMAGE).deploy or not decide(fired, IMAGE).deploy
+
+
+@given(states, st.integers(1, 6), st.sampled_from(["Rejected", "PendingManualApproval"]))
+def test_a_version_that_lost_its_approval_is_not_deployed(world, version, approval):
+    """Nor is anything else put in its place that is older than what serves, unless it is what serves that lost it."""
+    after = tuple(replace(each, approval=approval) if each.version == version else each for each in world.packages)
+    chosen = decide(replace(world, packages=after), IMAGE).deploy
+    live = world.endpoint.version if world.endpoint else None
+    assert not chosen or chosen.version != version
+    assert (
+        not chosen
+        or live is None
+        or chosen.version > live
+        or (version, approval) == (live, "Rejected")
+        or (decide(world, IMAGE).deploy)
+    )
+
+
+@given(states)
+def test_what_cannot_be_read_or_changed_is_left_alone(world):
+    blind = decide(replace(world, unreadable="denied"), IMAGE)
+    assert (blind.deploy, blind.marks, blind.page) == (None, (), "the deployer is blind")
+    if world.endpoint:
+        for status in {*STATUSES, "Levitating"} - {"InService"}:
+            assert decide(replace(world, endpoint=replace(world.endpoint, status=status)), IMAGE).deploy is None

@@ -27,16 +27,17 @@ def read(stage=None, **meta):
 
 def test_order_and_data_flow_are_those_of_dvc_yaml():
     found = read()
-    assert list(found) == ["prepare", "train", "evaluate", "gates", "register"]
+    assert list(found) == ["prepare", "probe", "train", "evaluate", "gates", "register"]
     assert {name: set(stage.needs) for name, stage in found.items()} == {
         "prepare": set(),
-        "train": {"prepare"},
+        "probe": {"prepare"},
+        "train": {"prepare", "probe"},
         "evaluate": {"train", "prepare"},
         "gates": {"train", "prepare", "evaluate"},
         "register": {"train", "gates"},
     }
     assert [name for name, stage in found.items() if stage.reads_data] == ["prepare", "gates"]
-    assert [name for name, stage in found.items() if not stage.cached] == ["gates", "register"]
+    assert [name for name, stage in found.items() if not stage.cached] == ["probe", "gates", "register"]
     assert [name for name, stage in found.items() if stage.tracks] == ["gates"]
 
 
@@ -44,7 +45,7 @@ def test_a_stage_is_what_its_meta_says():
     assert read("train", instance_type="ml.m5.24xlarge", volume_gb=500, timeout_minutes=30)["train"] == Stage(
         name="train",
         kind="training",
-        needs=("prepare",),
+        needs=("prepare", "probe"),
         instance_type="ml.m5.24xlarge",
         volume_gb=500,
         timeout_minutes=30,
@@ -56,7 +57,7 @@ def test_training_may_ask_for_several_instances():
     assert read("evaluate", instance_count=1)["evaluate"].instance_count == 1
 
 
-@pytest.mark.parametrize("stage", ["prepare", "evaluate", "gates", "register"])
+@pytest.mark.parametrize("stage", ["prepare", "probe", "evaluate", "gates", "register"])
 def test_no_other_stage_may(stage):
     with pytest.raises(ValueError, match=f"stage {stage}: only kind training runs on several") as caught:
         read(stage, instance_count=2)

@@ -763,6 +763,12 @@ def the_controller_decides_by_another_number(doc):
     variables["POLICY"] = variables["POLICY"].replace('"max_per_month": 8', '"max_per_month": 80')
 
 
+@fault("functions.contract")
+def the_controller_lets_models_age_longer_than_agreed(doc):
+    variables = doc.variables("controller")
+    variables["POLICY"] = json.dumps(json.loads(variables["POLICY"]) | {"max_age_days": None})
+
+
 @fault("functions.dead_letter")
 def a_function_has_no_dead_letter_queue(doc):
     del doc.of("deployer-function")["deadLetterConfig"]
@@ -835,6 +841,18 @@ def the_controller_may_not_tell_this_topic(doc):
 @fault("roles.action")
 def the_controller_records_where_it_may_not(doc):
     doc.variables("controller")["RECORD_PREFIX"] = "records/"
+
+
+@fault("roles.action")
+def the_controller_may_not_read_what_a_probe_found(doc):
+    doc.statement(
+        "controller", "ReadProbes", lambda statement: statement.update(Resource=[statement["Resource"][0][:-5]])
+    )
+
+
+@fault("roles.action")
+def the_controller_may_not_see_whether_a_probe_reported(doc):
+    doc.text("roles-controller-policy", "policy", '"runs/*/probe/reports/probe.json"', '"runs/*/report.json"')
 
 
 @fault("roles.action")
@@ -925,7 +943,7 @@ def a_step_reads_what_a_later_one_makes(doc):
 
 @fault("definitions.reference")
 def a_step_reads_a_parameter_that_is_not_declared(doc):
-    doc.text("monitor-pipeline", "pipelineDefinition", "Parameters.DataUri", "Parameters.DataURI")
+    doc.text("training-pipeline", "pipelineDefinition", "Parameters.DataUri", "Parameters.DataURI")
 
 
 @fault("definitions.parameter")
@@ -978,6 +996,26 @@ def the_endpoint_may_not_load_a_model(doc):
 @fault("definitions.write")
 def a_job_may_not_write_its_results(doc):
     doc.text("roles-monitoring-policy", "policy", "/reports/*", "/report/*")
+
+
+@fault("definitions.write")
+def the_monitor_may_not_keep_what_it_counted(doc):
+    doc.statement("monitoring", "Keep", lambda s: s.update(Resource=[r.replace("/state/", "/states/")
+                                                                     for r in s["Resource"]]))  # fmt: skip
+
+
+@fault("definitions.read")
+def the_monitor_may_not_read_labels(doc):
+    doc.statement(
+        "monitoring", "ReadLabels", lambda s: s.update(Resource=[s["Resource"][0].replace("labels", "label")])
+    )
+
+
+@fault("definitions.read")
+def the_monitor_may_not_list_what_was_captured(doc):
+    doc.statement(
+        "monitoring", "ListCaptured", lambda s: s["Condition"]["StringLike"].update({"s3:prefix": ["state/*"]})
+    )
 
 
 @fault("definitions.write")

@@ -24,6 +24,7 @@ CONTROLLER = COMMON | {
     "ALARMS": {"drift": "churn-dev-drift", "quality": "churn-dev-quality", "data": "churn-dev-broken"},
     "POLICY": {
         "schedule_days": 7,
+        "max_age_days": 60,
         "windows_days": [30, 60],
         "cooldown_hours": 24,
         "max_per_month": 8,

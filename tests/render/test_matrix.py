@@ -13,6 +13,7 @@ import yaml
 
 from datasets import SHAPES, write
 from loopwright.cli import run
+from loopwright.repository.hosts import HOSTS
 
 LICENSES = ("apache-2.0", "mit", "proprietary")
 APPROVALS = ("auto", "manual")
@@ -30,6 +31,7 @@ def test_every_combination_renders_whole(tmp_path, shape, capsys):
     for number, (licence, approval, remote) in enumerate(itertools.product(LICENSES, APPROVALS, REMOTES)):
         folder = tmp_path / f"repository-{number}"
         answers = {"license": licence, "approval": approval, "dvc_remote": remote, "project": "every-one"}
+        answers["ci"] = [*HOSTS][number % len(HOSTS)]
         words = [word for key, value in answers.items() for word in ("--set", f"{key}={value}")]
         assert run(["new", str(folder), "--data", str(data), *shape.words(), *words, "--no-input", "--no-git"]) == 0, (
             capsys.readouterr().err

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import happenings
 import invariants
+import waits
 import worlds
 from handlers import aws, controller, deployer
 from strict_client import Crash
@@ -29,7 +30,7 @@ class Loopwright:
         account.wakes += 1
         account.later(seconds=1)
         known = event.retry_of or f"wake-{account.wakes}"
-        account.wake = wake = worlds.Wake(event.to, known, manual=event.detail.get("reason") == "manual")
+        account.wake = wake = worlds.Wake(event.to, known, event.detail.get("reason", ""))
         try:
             wake.told, wake.ended = HANDLERS[event.to](event.detail, Context(known)), "returned"
         except Crash:
@@ -91,8 +92,8 @@ def end(loop, account):
         if not advance(loop, account):
             break
     account.check((invariants.the_newest_good_version_serves,))
-    for _ in range(2):
-        outlast(loop, account)
+    for ending in ("Failed", "Rejected", "Failed"):
+        outlast(loop, account, ending)
 
 
 def arrive(loop, account):
@@ -136,12 +137,12 @@ def answer(account):
     return bool(version)
 
 
-def outlast(loop, account):
-    """Let drift go on until a retraining may start, and see that it starts then and not before; then it fails."""
+def outlast(loop, account, ending):
+    """Let what is in flight end in vain and drift go on, and see that a retraining starts as soon as one may."""
     happenings.turn(account, worlds.ALARMS["drift"], firing=True)
     arrive(loop, account)
     for each in account.in_flight:
-        each["PipelineExecutionStatus"] = "Failed"
+        happenings.end_execution(account, each, ending)
     due = first_chance(account)
     for at in (due - timedelta(minutes=1), due + timedelta(minutes=1)):
         account.now = max(account.now, at)
@@ -151,9 +152,11 @@ def outlast(loop, account):
 
 
 def first_chance(account) -> datetime:
-    """Return when the cool-down, the back-off and the month next allow a retraining."""
-    due = max(invariants.due(account), account.now)
+    """Return when the waits and the month next allow a retraining; where the month is full, the next one begins."""
+    due = max(waits.due(account), account.now)
     starts = [(each["StartTime"].year, each["StartTime"].month) for each in account.executions]
-    if starts.count((due.year, due.month)) >= worlds.POLICY["max_per_month"]:
-        return (due.replace(day=1) + timedelta(days=32)).replace(day=1, hour=0, minute=0, second=0)
-    return due
+    if starts.count((due.year, due.month)) < worlds.POLICY["max_per_month"]:
+        return due
+    # By then a recovery may be over.
+    account.now = (due.replace(day=1) + timedelta(days=32)).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return max(waits.due(account), account.now)

@@ -6,9 +6,10 @@ import uuid
 from dataclasses import replace
 from datetime import timedelta
 
-from handlers import aws, cleanup, controller, deployer, retraining, rollout
+from handlers import aws, cleanup, controller, deployer, history, probes, retraining, rollout
 
 MUTANTS = {}
+real_due = retraining._due
 
 
 def mutant(noticed_by):
@@ -45,18 +46,76 @@ def asks_with_the_same_token_forever(patch):
 
 @mutant("cool_down_and_back_off_kept")
 def has_no_cool_down(patch):
-    patch.setattr(retraining, "_waiting", nothing)
+    patch.setattr(retraining, "_after", lambda _state, _policy, now, _doublings: now)
 
 
 @mutant("cool_down_and_back_off_kept")
 def does_not_back_off(patch):
-    patch.setattr(retraining, "_failures", lambda _state: 0)
+    patch.setattr(history, "failures", lambda _executions: 0)
 
 
 @mutant("drift_is_answered")
 def backs_off_twice_as_long(patch):
-    real = retraining._failures
-    patch.setattr(retraining, "_failures", lambda state: real(state) and real(state) + 1)
+    real = history.fruitless
+    patch.setattr(history, "fruitless", lambda executions: [*real(executions), *real(executions)[:1]])
+
+
+@mutant("rejections_are_backed_off")
+def takes_a_rejection_for_a_new_model(patch):
+    patch.setattr(controller, "with_probes", lambda executions, _bucket: tuple(executions))
+
+
+@mutant("rejections_are_backed_off")
+def forgets_rejections_beyond_the_newest(patch):
+    patch.setattr(probes, "MOST_REPORTS", 1)
+
+
+@mutant("the_stated_reason_is_true")
+def takes_a_rejection_for_no_look(patch):
+    real = history.looked
+    kept = lambda executions: real([each for each in executions if not each.rejected])  # noqa: E731
+    patch.setattr(history, "looked", kept)
+
+
+@mutant("a_recovery_is_spaced")
+def recovers_by_the_day(patch):
+    patch.setattr(history, "RECOVERY_EVERY", timedelta(days=1))
+
+
+@mutant("a_recovery_ends")
+def recovers_for_months(patch):
+    patch.setattr(history, "LONGEST_RECOVERY", timedelta(days=90))
+
+
+@mutant("a_recovery_ends")
+def recovers_whatever_it_finds(patch):
+    patch.setattr(history, "MOST_REJECTIONS", 99)
+
+
+@mutant("a_recovery_begins_with_a_new_alarm")
+def takes_an_alarm_that_lasts_for_a_new_one(patch):
+    patch.setattr(history, "is_new", lambda *_: True)
+
+
+@mutant("the_stated_reason_is_true")
+def does_not_recover(patch):
+    patch.setattr(history, "recovering", lambda *_: False)
+
+
+@mutant("looked_within_the_age")
+def lets_models_age(patch):
+    patch.setattr(retraining, "_due", lambda looked, days, now: days != 12 and real_due(looked, days, now))
+
+
+@mutant("nothing_without_a_reason")
+def takes_an_old_alarm_for_one_that_fires(patch):
+    real = controller.read
+
+    def read(settings, **asked):
+        state = real(settings, **asked)
+        return replace(state, alarms={**state.alarms, "drift": "ALARM" if state.alarms else "OK"})
+
+    patch.setattr(controller, "read", read)
 
 
 @mutant("within_the_budget")
@@ -89,8 +148,8 @@ def answers_an_alarm_only_when_it_changes(patch):
     """Act on the edge: the mistake of every rule from alarm to pipeline."""
     seen, real = {}, controller.read
 
-    def read(settings, *, manual):
-        state = real(settings, manual=manual)
+    def read(settings, **asked):
+        state = real(settings, **asked)
         edges = {role: "OK" if seen.get(role) == value else value for role, value in state.alarms.items()}
         seen.update(state.alarms)
         return replace(state, alarms=edges)

@@ -1,42 +1,13 @@
-"""Schedules: seeded sequences of what may happen to an account. A seed is all that is needed to see one again."""
+"""What may happen to an account, one small function each."""
 
 from __future__ import annotations
 
-import random
-from dataclasses import dataclass
 from datetime import timedelta
 
 import invariants
 import worlds
 
-SHORTEST, LONGEST = 20, 40
 TICK = {"source": "aws.scheduler"}
-
-
-@dataclass(frozen=True)
-class Step:
-    """One thing that happens; the number chooses which one, where there are several."""
-
-    name: str
-    number: int
-
-    def __repr__(self):
-        return f"{self.name} {self.number}"
-
-
-def draw(seed):
-    """Return the schedule of a seed.
-
-    Each has its own taste: some kinds of steps are left out and others come often, because what is rare everywhere
-    is never met twice in a row anywhere.
-    """
-    chance = random.Random(seed)  # noqa: S311 - it has to come out the same
-    weights = [weight * chance.choice((0, 1, 1, 4)) for _, weight in STEPS.values()]
-    weights[list(STEPS).index("tick")] += 4
-    names = chance.choices(list(STEPS), weights, k=chance.randint(SHORTEST, LONGEST))
-    # Clean-up is for those who have a history.
-    names = ["canary"] * chance.choice((0, 0, 0, 4)) + names
-    return tuple(Step(name, chance.randrange(1 << 16)) for name in names)
 
 
 def happen(loop, account, step):
@@ -73,9 +44,9 @@ def drop(_loop, account, number):
         account.events.pop(number % len(account.events))
 
 
-def ask(loop, account, _number):
-    """A person asks for a retraining."""
-    loop.wake(account, worlds.Event("controller", {"reason": "manual"}))
+def ask(loop, account, number):
+    """A person asks for a retraining, or the contract's clock does."""
+    loop.wake(account, worlds.Event("controller", {"reason": ("manual", "schedule")[number % 2]}))
 
 
 # Faults
@@ -118,14 +89,31 @@ def days(_loop, account, number):
 
 
 def pipeline_ends(_loop, account, number):
-    """An execution ends: well, with a package that is approved or not yet, or badly."""
-    if not account.in_flight:
-        return
-    status = ("Succeeded", "Succeeded", "Failed", "Failed", "Stopped")[number % 5]
-    account.in_flight[0]["PipelineExecutionStatus"] = status
+    """An execution ends: well, with a package that is approved or not yet or with none, or badly."""
+    if account.in_flight:
+        ending = ("Better", "Rejected", "Rejected", "Succeeded", "Failed", "Failed", "Stopped")[number % 7]
+        end_execution(account, account.in_flight[0], ending)
+        if ending in {"Better", "Succeeded"}:
+            register(account, number // 7)
+
+
+def end_execution(account, execution, ending):
+    """End an execution; `Better` and `Rejected` leave what their probe found, and `Succeeded` does not."""
+    status = "Succeeded" if ending in {"Better", "Rejected"} else ending
+    execution["PipelineExecutionStatus"] = status
+    if ending in {"Better", "Rejected"}:
+        account.probed(execution["PipelineExecutionArn"], go=ending == "Better")
+    if ending == "Rejected":
+        account.rejected.add(execution["PipelineExecutionArn"])
     account.emit("controller", source="aws.sagemaker", status=status)
-    if status == "Succeeded":
-        register(account, number // 5)
+
+
+def look(loop, account, number):
+    """Days go by, and what starts then ends: what else would take a schedule many steps."""
+    number, span = divmod(number, 9)
+    days(loop, account, span)
+    tick(loop, account, number)
+    pipeline_ends(loop, account, number)
 
 
 def package_appears(_loop, account, number):
@@ -236,8 +224,13 @@ def drift(_loop, account, number):
     turn(account, worlds.ALARMS["drift"], firing=number % 3 > 0)
 
 
+def quality(_loop, account, number):
+    """The quality alarm fires or stops."""
+    turn(account, worlds.ALARMS["quality"], firing=number % 2 > 0)
+
+
 def other_alarm(_loop, account, number):
-    names = [worlds.ALARMS["quality"], worlds.ALARMS["data"], *worlds.ROLLBACK_ALARMS]
+    names = [worlds.ALARMS["data"], *worlds.ROLLBACK_ALARMS]
     turn(account, names[number % len(names)], firing=number // 4 % 2 > 0)
 
 
@@ -246,6 +239,7 @@ def turn(account, name, *, firing):
     state = "ALARM" if firing else "OK"
     if account.alarms[name] != state:
         account.alarms[name] = state
+        account.turned[name] = account.now
         account.emit("controller", source="aws.cloudwatch", alarm=name, state=state)
 
 
@@ -271,6 +265,7 @@ STEPS = {
     "hours": (hours, 4),
     "days": (days, 2),
     "pipeline ends": (pipeline_ends, 5),
+    "look": (look, 1),
     "package appears": (package_appears, 3),
     "person decides": (person_decides, 4),
     "person starts": (person_starts, 1),
@@ -280,16 +275,8 @@ STEPS = {
     "person changes endpoint": (person_changes_endpoint, 1),
     "mend endpoint": (mend_endpoint, 2),
     "drift": (drift, 4),
+    "quality": (quality, 2),
     "other alarm": (other_alarm, 2),
     "spend": (spend, 1),
     "switch": (switch, 1),
 }
-
-
-def smallest(schedule, broken):
-    """Return a part of a schedule of which ``broken`` still holds, and of no part with one step less."""
-    at = 0
-    while at < len(schedule):
-        shorter = schedule[:at] + schedule[at + 1 :]
-        schedule, at = (shorter, at) if broken(shorter) else (schedule, at + 1)
-    return schedule

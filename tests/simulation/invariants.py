@@ -5,11 +5,10 @@ They say it in the words of `loop.yaml` and of the account, and share no line wi
 
 from __future__ import annotations
 
-from datetime import timedelta
-
+import waits
 import worlds
 
-LONGEST_WAIT = timedelta(days=28)
+RECOVERS = ("quality", "recovery")
 
 # When an execution of the training pipeline starts
 
@@ -38,13 +37,39 @@ def not_from_broken_data(account):
 
 def cool_down_and_back_off_kept(account):
     """Only a person may start one before the last had time to show its effect, or so soon after failures."""
-    early = not account.wake.manual and account.clock() < due(account)
-    return early and f"started {due(account) - account.clock()} too early"
+    early = account.wake.asked != "manual" and account.clock() < waits.steady(account)
+    return early and f"started {waits.steady(account) - account.clock()} too early"
+
+
+def rejections_are_backed_off(account):
+    """After looks that found nothing, only a recovery, an old model or a person looks again as soon as after others."""
+    early = account.clock() < waits.slowed(account) and account.reason not in {*RECOVERS, "age", "manual"}
+    return early and f"{account.reason} after {waits.rejections(account)} rejections"
+
+
+def a_recovery_is_spaced(account):
+    """A recovery looks every three days, and not more often."""
+    early = account.reason == "recovery" and account.clock() < waits.spaced(account)
+    return early and f"looked {waits.spaced(account) - account.clock()} too early"
+
+
+def a_recovery_ends(account):
+    """After 28 days or three rejections in a row it looks as rarely as for drift, and only while the alarm fires."""
+    if account.reason != "recovery" or waits.recovering(account):
+        return ""
+    over = f"began on {waits.began(account)}, {waits.rejections(account)} rejections"
+    return (not account.alarm("quality") or account.clock() < waits.slowed(account)) and over
+
+
+def a_recovery_begins_with_a_new_alarm(account):
+    """One alarm begins one recovery, and there is at most one in 28 days."""
+    return account.reason == "quality" and not waits.alarm_is_new(account) and f"began on {waits.began(account)}"
 
 
 def nothing_without_a_reason(account):
-    """Something asks for each retraining: an alarm, its age, or a person."""
-    return not wanted(account) and not account.wake.manual and "started without a reason"
+    """What asks for a retraining by its own account does: an alarm, the age of the last look, a clock or a person."""
+    asking = {*waits.asking(account), account.wake.asked}
+    return account.reason not in asking and f"started for {account.reason}, and what asks is {sorted(asking)}"
 
 
 START = (
@@ -53,6 +78,10 @@ START = (
     not_while_paused,
     not_from_broken_data,
     cool_down_and_back_off_kept,
+    rejections_are_backed_off,
+    a_recovery_is_spaced,
+    a_recovery_ends,
+    a_recovery_begins_with_a_new_alarm,
     nothing_without_a_reason,
 )
 
@@ -155,7 +184,21 @@ def the_stated_reason_is_true(account):
     return not reason_holds(account, wake.told) and f"said {wake.told['reason']}: {wake.told['explanation']}"
 
 
-WAKE = (recorded_once_or_said_to_be_lost, the_record_says_what_began, the_stated_reason_is_true)
+def looked_within_the_age(account):
+    """Where the last look is older than `max_age_days`, only a limit or failures may be in the way of the next."""
+    wake = account.wake
+    if wake.to != "controller" or wake.ended != "returned" or account.clock() < waits.aged(account):
+        return ""
+    idle = wake.told["reason"] in {"no-reason", "cool-down", "back-off"} and account.clock() >= waits.steady(account)
+    return idle and f"looked on {waits.looked(account)}, and said {wake.told['reason']}"
+
+
+WAKE = (
+    recorded_once_or_said_to_be_lost,
+    the_record_says_what_began,
+    the_stated_reason_is_true,
+    looked_within_the_age,
+)
 
 # In the end, when faults have stopped and people have answered their pages
 
@@ -203,38 +246,15 @@ def started_in_month(account):
     return sum((each.year, each.month) == (now.year, now.month) for each in starts)
 
 
-def failures(account):
-    """Return how many of the last executions failed in a row; one that a person stopped says nothing."""
-    count = 0
-    for each in account.visible():
-        if each["PipelineExecutionStatus"] == "Succeeded":
-            break
-        count += each["PipelineExecutionStatus"] == "Failed"
-    return count
-
-
-def due(account):
-    """Return when the next retraining may start: a day after the last, doubled with each failure after the first."""
-    shown = account.visible()
-    if not shown:
-        return account.clock()
-    hours = worlds.POLICY["cooldown_hours"] * 2 ** max(failures(account) - 1, 0)
-    return shown[0]["StartTime"] + min(timedelta(hours=hours), LONGEST_WAIT)
-
-
-def wanted(account):
-    """Tell whether something asks for a retraining."""
-    good = [each["StartTime"] for each in account.visible() if each["PipelineExecutionStatus"] == "Succeeded"]
-    aged = not good or account.clock() - max(good) >= timedelta(days=worlds.POLICY["schedule_days"])
-    return account.alarm("drift") or account.alarm("quality") or aged
-
-
 def reason_holds(account, told):
     """Tell whether a reason for not retraining is so."""
     if told["start"]:
         # The service knew the token: an earlier attempt started it, and the listing does not show it yet.
         return told["outcome"] in account.ours
-    waits = account.clock() < due(account)
+    asking = waits.asking(account)
+    # What an event itself asks waits like drift; a person does not wait.
+    asking |= {"schedule": waits.slowed(account)} if account.wake.asked == "schedule" else {}
+    waiting = bool(asking) and min(asking.values()) > account.clock() and account.wake.asked != "manual"
     holds = {
         "paused": account.parameter == "true",
         "unreadable": bool(account.wake.met),
@@ -242,9 +262,9 @@ def reason_holds(account, told):
         "broken-data": account.alarm("data"),
         "budget": bool(within_the_budget(account)),
         "month-full": bool(within_the_month(account)),
-        "cool-down": waits and not failures(account),
-        "back-off": waits and failures(account) > 0,
-        "no-reason": not wanted(account) and not account.wake.manual,
+        "cool-down": waiting and not waits.in_vain(account),
+        "back-off": waiting and bool(waits.in_vain(account)),
+        "no-reason": not asking and account.wake.asked != "manual",
     }
     # Any other reason is one to retrain, and then the service refused the start.
     return holds.get(told["reason"], bool(told["outcome"]))

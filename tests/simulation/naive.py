@@ -21,8 +21,7 @@ class Naive:
         """Carry an event out, as often as it comes; try it once more where that fails."""
         account.wakes += 1
         account.later(seconds=1)
-        manual = event.detail.get("reason") == "manual"
-        account.wake = worlds.Wake(event.to, f"wake-{account.wakes}", manual=manual)
+        account.wake = worlds.Wake(event.to, f"wake-{account.wakes}", event.detail.get("reason", ""))
         try:
             self.obey(account, event.detail)
         except (Crash, *aws.FAULTS):

@@ -9,13 +9,14 @@ from datetime import timedelta
 from typing import Any
 
 import invariants
+import waits
 from botocore.exceptions import ReadTimeoutError
 from fakes import World, refused
 from strict_client import Client, Crash
 from wakeups import CONTROLLER, DEPLOYER
 
-# A month that fills within a schedule; everything else is as in the handlers' own tests.
-POLICY = CONTROLLER["POLICY"] | {"max_per_month": 4}
+# A month that fills and a model that ages within a schedule; everything else is as in the handlers' own tests.
+POLICY = CONTROLLER["POLICY"] | {"max_per_month": 4, "max_age_days": 12}
 VARIABLES = DEPLOYER | CONTROLLER | {"POLICY": POLICY}
 ALARMS, ROLLBACK_ALARMS = CONTROLLER["ALARMS"], DEPLOYER["ROLLBACK_ALARMS"]
 IN_FLIGHT, MOVING = ("Executing", "Stopping"), ("Updating", "RollingBack")
@@ -54,7 +55,8 @@ class Wake:
 
     to: str
     request_id: str
-    manual: bool
+    asked: str
+    """The reason that the event itself gives, if any."""
     told: dict[str, Any] | None = None
     ended: str = ""
     """`returned`, `failed` with an error of a service, or `crashed`."""
@@ -73,7 +75,7 @@ class Account(World):
     """What is, who changes it, and which invariants it has seen broken."""
 
     strict: bool = False
-    """Whether each request and answer is held against the services' own models: exact, and fourteen times slower."""
+    """Whether each request and answer is held against the services' own models: exact, and four times slower."""
     skew: timedelta = timedelta()
     """How far the functions' clock is from AWS's."""
     faults: list[Fault] = field(default_factory=list)
@@ -85,6 +87,10 @@ class Account(World):
     """When the listing begins to show an execution; once shown, it stays."""
     ours: set[str] = field(default_factory=set)
     """Executions that the loop started."""
+    rejected: set[str] = field(default_factory=set)
+    """Executions that ended well and without a model: their probe found none that is better."""
+    reason: str = ""
+    """Why the loop starts what it starts just now."""
     condemned: set[int] = field(default_factory=set)
     """Versions from which the endpoint went back, or with which it failed."""
     disputed: set[int] = field(default_factory=set)
@@ -92,7 +98,7 @@ class Account(World):
     forged: set[int] = field(default_factory=set)
     """Versions whose artefact is not the one that was registered."""
     events: list[Event] = field(default_factory=list)
-    wake: Wake = field(default_factory=lambda: Wake("nobody", "", manual=False))
+    wake: Wake = field(default_factory=lambda: Wake("nobody", "", ""))
     wakes: int = 0
     broken: dict[str, str] = field(default_factory=dict)
     """Invariants that did not hold, with what was seen the first time."""
@@ -150,8 +156,8 @@ class Account(World):
         shown = sorted(self.executions, key=lambda each: each["StartTime"], reverse=True)
         return [each for each in shown if self.shown_from[each["PipelineExecutionArn"]] <= self.now]
 
-    def execution(self, status="Succeeded", **age):
-        arn = super().execution(status, **age)
+    def execution(self, status="Succeeded", reason="", **age):
+        arn = super().execution(status, reason, **age)
         self.shown_from[arn] = self.now + self.lag
         return arn
 
@@ -164,6 +170,7 @@ class Account(World):
 
     def sagemaker_start_pipeline_execution(self, ClientRequestToken, **request):
         known = ClientRequestToken in self.tokens
+        self.reason = waits.reason_of(request)
         if not known:
             self.check(invariants.START)
         answer = super().sagemaker_start_pipeline_execution(ClientRequestToken, **request)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from loopwright.wiring.stack import ACCOUNT_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 BUCKET = "<<ref:/aws:s3/bucket:Bucket::store#bucket/-ref>>"
 POLICY = {"ExceptionType": ["Step.THROTTLING"], "IntervalSeconds": 5, "MaxAttempts": 3}
@@ -25,11 +25,12 @@ class Draft:
 
     def __init__(self, body: dict[str, Any]) -> None:
         self.body = deepcopy(body)
-        self.verdict = self._first("Condition")
+        self.steps = list(self._steps(self.body["Steps"]))
+        self.probed, self.verdict = (step for step in self.body["Steps"] if step["Type"] == "Condition")
         self.choice = self.verdict["Arguments"]
         self.prepare, self.train = self._first("Processing"), self._first("Training")
         self.job, self.fit = self.prepare["Arguments"], self.train["Arguments"]
-        self.last = [step for step in self.body["Steps"] if step["Type"] == "Processing"][-1]
+        self.last = [step for step in self.steps if step["Type"] == "Processing"][-1]
         self.register, self.fail = self.choice["IfSteps"][0], self.choice["ElseSteps"][0]
         self.model = self.register["Arguments"]
         self.container = self.model["InferenceSpecification"]["Containers"][0]
@@ -42,7 +43,20 @@ class Draft:
         self.resource = self.fit["ResourceConfig"]
 
     def _first(self, kind: str) -> dict[str, Any]:
-        return next(step for step in self.body["Steps"] if step["Type"] == kind)
+        return next(step for step in self.steps if step["Type"] == kind)
+
+    def _steps(self, steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        for step in steps:
+            yield step
+            for branch in ("IfSteps", "ElseSteps"):
+                yield from self._steps(step["Arguments"].get(branch, []))
+
+    def move(self, step: dict[str, Any], home: list[dict[str, Any]]) -> None:
+        """Take a step away from where it stands, and put it elsewhere."""
+        for steps in (self.body["Steps"], *(each["Arguments"].get("IfSteps", []) for each in self.steps)):
+            if step in steps:
+                steps.remove(step)
+        home.append(step)
 
     def declare(self, kind: str, *default: Any, **rest: Any) -> dict[str, str]:
         """Declare a parameter and return a reference to it."""
@@ -178,6 +192,7 @@ REFERENCE = [
 ]
 PROPERTY_FILE = [
     ("undeclared", lambda d: d.last.pop("PropertyFiles")),
+    ("of-the-probe", lambda d: d.steps[1].pop("PropertyFiles")),
     ("renamed", lambda d: d.last["PropertyFiles"][0].update(PropertyFileName="Verdicts")),
     ("output", lambda d: d.last["PropertyFiles"][0].update(OutputName="report")),
     ("no-path", lambda d: d.last["PropertyFiles"][0].pop("FilePath")),
@@ -197,6 +212,8 @@ ORDER = [
     ("read", lambda d: d.source.update(S3Uri=get(f"Steps.{d.train['Name']}.ModelArtifacts.S3ModelArtifacts"))),
     ("read-in-a-join", lambda d: d.target.update(S3Uri=join("s3:/", d.of("ProcessingJobName")))),
     ("its-branch", lambda d: d.verdict.update(DependsOn=[d.register["Name"]])),
+    ("of-both-branches", lambda d: d.move(d.last, d.probed["Arguments"]["ElseSteps"])),
+    ("of-one-that-never-runs", lambda d: d.move(d.train, d.probed["Arguments"]["ElseSteps"])),
     ("behind-its-branch", lambda d: d.last.update(DependsOn=[d.fail["Name"]])),
 ]
 NAME = [
@@ -220,6 +237,9 @@ PARAMETER = [
 CONDITION = [
     ("type", lambda d: d.choice["Conditions"][0].update(Type="Equal")),
     ("none", lambda d: d.choice.update(Conditions=[])),
+    ("nested", lambda d: d.move(d.verdict, d.probed["Arguments"]["IfSteps"])),
+    ("nested-in-else", lambda d: d.move(d.verdict, d.probed["Arguments"]["ElseSteps"])),
+    ("probe-and-object", lambda d: d.probed["Arguments"]["Conditions"][0].update(RightValue={"Go": True})),
     ("no-else", lambda d: d.choice.pop("ElseSteps")),
     ("branch-null", lambda d: d.choice.update(IfSteps=None)),
     ("one-side", lambda d: d.choice["Conditions"][0].pop("RightValue")),

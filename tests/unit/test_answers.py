@@ -221,6 +221,7 @@ ANSWERS = st.fixed_dictionaries(
         "label_delay_days": st.floats(0, 3650),
         "exclude": COLUMNS.map(tuple),
         "keep": COLUMNS.map(tuple),
+        "ci": st.sampled_from(["github", "gitlab", "none"]),
         "dvc_remote": st.sampled_from(["", "s3://bucket/key", "../storage"]),
         "seed": st.integers(0, 2**31 - 1),
     },

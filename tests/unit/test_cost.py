@@ -211,10 +211,10 @@ def test_pipelines_are_paid_by_their_jobs(stacks):
     hour, volume = 0.1284, 30 * 0.154 / 730
     assert costs["monitor-pipeline"].timed == pytest.approx(DAYS * (hour + volume) * 5 / 60)
     assert costs["monitor-pipeline"].most == pytest.approx(DAYS * (hour + volume))
-    # Every seven days; three jobs on ml.m5.large and one, the training, on the next size.
-    assert costs["training-pipeline"].timed == pytest.approx(DAYS / 7 * (3 * hour + 2 * hour + 4 * volume) * 5 / 60)
-    # At most eight a month; three may take an hour, the training two.
-    assert costs["training-pipeline"].most == pytest.approx(8 * (3 * (hour + volume) + 2 * (2 * hour + volume)))
+    # Every seven days; three jobs on ml.m5.large and two, the probe and the training, on the next size.
+    assert costs["training-pipeline"].timed == pytest.approx(DAYS / 7 * (3 * hour + 4 * hour + 5 * volume) * 5 / 60)
+    # At most eight a month; three may take an hour, the probe and the training two.
+    assert costs["training-pipeline"].most == pytest.approx(8 * (3 * (hour + volume) + 4 * (2 * hour + volume)))
 
 
 @needs_pulumi
@@ -355,6 +355,9 @@ def test_a_pipeline_that_cannot_be_read_is_unknown():
         ({"schedule_days": 1, "max_per_month": 8}, None, 8, 8),
         ({"schedule_days": None, "max_per_month": 8}, "cron(0 3 ? * MON *)", DAYS / 7, 8),
         ({"schedule_days": None, "max_per_month": 8}, None, 1, 8),
+        ({"schedule_days": None, "max_age_days": 60, "max_per_month": 8}, None, 1, 8),
+        ({"schedule_days": None, "max_age_days": 10, "max_per_month": 8}, None, DAYS / 10, 8),
+        ({"schedule_days": 7, "max_age_days": 10, "max_per_month": 8}, None, DAYS / 7, 8),
     ],
 )
 def test_trainings_follow_the_controllers_policy(policy, expression, expected, most):

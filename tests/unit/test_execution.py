@@ -462,6 +462,24 @@ class TestConditions:
         run = start(condition(equals("a", "a"), then=[processing("yes")], otherwise=[processing("no")]))
         assert ended(run) == [("verdict", "Succeeded"), ("yes", "Succeeded")]
 
+    @pytest.mark.parametrize(
+        ("answer", "ran"),
+        [("yes", ["worth-it", "train", "gates", "verdict", "register"]), ("no", ["worth-it"])],
+    )
+    def test_what_waits_for_a_step_of_the_other_branch_never_runs_and_the_run_ends_well(self, start, answer, ran):
+        job = {"Get": "Steps.gates.ProcessingResources.ClusterConfig.InstanceType"}
+        verdict = condition(equals(job, "ml.m5.large"), then=[processing("register", source=out("train"))])
+        inner = [processing("gates", source=out("train")), processing("train")]
+        run = start(
+            processing("late", source=out("gates")),
+            verdict,
+            condition(equals(answer, "yes"), then=inner, name="worth-it"),
+        )
+        names = [name for name, _ in ended(run) if name != "late"]
+        assert sorted(names) == sorted(ran)
+        assert run.status == "Succeeded"
+        assert ("late" in [name for name, _ in ended(run)]) is (answer == "yes")
+
     def test_a_failure_says_why_and_nothing_starts_after_it(self, start):
         message = {"Std:Join": {"On": ": ", "Values": ["refused", {"Get": "Execution.PipelineName"}]}}
         run = start(condition(equals(1, 1), then=[fail(message), processing("never")]), processing("nor-this"))

@@ -36,20 +36,21 @@ def edited(edit):
 class TestReading:
     def test_data_flow_is_that_of_deps_and_outs(self):
         found = {stage.name: stage for stage in read(TEMPLATE)}
-        assert list(found) == ["prepare", "train", "evaluate", "gates", "register"]
+        assert list(found) == ["prepare", "probe", "train", "evaluate", "gates", "register"]
         assert {name: set(stage.needs) for name, stage in found.items()} == {
             "prepare": set(),
-            "train": {"prepare"},
+            "probe": {"prepare"},
+            "train": {"prepare", "probe"},
             "evaluate": {"train", "prepare"},
             "gates": {"train", "prepare", "evaluate"},
             "register": {"train", "gates"},
         }
-        assert {name for name, stage in found.items() if stage.reads_data} == {"prepare", "gates"}
+        assert {name for name, stage in found.items() if stage.reads_data} == {"prepare", "probe", "gates"}
 
     def test_what_dvc_keeps_is_not_cached_and_talks_to_the_server(self):
         found = read(TEMPLATE)
-        assert {stage.name for stage in found if not stage.cached} == {"gates", "register"}
-        assert {stage.name for stage in found if stage.tracks} == {"gates", "register"}
+        assert {stage.name for stage in found if not stage.cached} == {"probe", "gates", "register"}
+        assert {stage.name for stage in found if stage.tracks} == {"probe", "gates", "register"}
 
     def test_what_always_changes_is_not_cached(self):
         found = stages(edited(lambda s: s["evaluate"].update(always_changed=True)))
@@ -166,7 +167,7 @@ class TestCompiled:
 
     def test_every_step_runs_in_the_one_image(self, pipeline):
         containers = [e["container"] for e in pipeline["deploymentSpec"]["executors"].values() if "container" in e]
-        assert len(containers) == 7
+        assert len(containers) == 8
         assert {container["image"] for container in containers} == {IMAGE}
         assert not any("pip install" in word for container in containers for word in container["command"])
 
@@ -200,12 +201,16 @@ class TestCompiled:
 
     def test_steps_read_what_their_stages_read(self, pipeline):
         def read_by(name):
-            artifacts = pipeline["root"]["dag"]["tasks"][name]["inputs"]["artifacts"]
-            return {entry["taskOutputArtifact"]["producerTask"] for entry in artifacts.values()}
+            artifacts = tasks(pipeline)[name]["inputs"]["artifacts"].values()
+            made = (entry.get("taskOutputArtifact", {}).get("producerTask") for entry in artifacts)
+            # What was made before the branch comes in as an artifact of the branch.
+            given = (entry.get("componentInputArtifact", "") for entry in artifacts)
+            return {*filter(None, made), *(name.split("--")[-1].removesuffix("-out") for name in given if name)}
 
-        assert read_by("train") == {"prepare"}
+        assert read_by("probe") == {"importer", "prepare"}
+        assert read_by("train") == {"prepare", "probe"}
         assert read_by("evaluate") == {"train", "prepare"}
-        assert read_by("gates") == {"importer", "train", "prepare", "evaluate"}
+        assert read_by("gates") == {"importer-artifact", "train", "prepare", "evaluate"}
 
     def test_a_pod_is_as_large_as_the_stage_says(self, pipeline):
         executors = pipeline["deploymentSpec"]["executors"]
@@ -219,8 +224,19 @@ class TestCompiled:
         for task in (task for task in tasks(pipeline).values() if "triggerPolicy" in task):
             branch = pipeline["components"][task["componentRef"]["name"]]["dag"]["tasks"]
             conditions[tuple(branch)] = task["triggerPolicy"]["condition"]
-        passed = "inputs.parameter_values['pipelinechannel--gates-Output'] == 'true'"
-        assert conditions == {("register",): passed, ("refused",): f"!({passed})"}
+        go, passed = (
+            f"inputs.parameter_values['pipelinechannel--{name}-Output'] == 'true'" for name in ("probe", "gates")
+        )
+        inner, branches = next(names for names in conditions if "train" in names), "condition-branches-2"
+        assert set(inner) == {"train", "evaluate", "gates", branches}
+        assert conditions == {inner: go, ("register",): passed, ("refused",): f"!({passed})"}
+
+    def test_without_a_probe_all_stages_run(self, tmp_path):
+        without = edited(lambda found: (found.pop("probe"), found["train"]["deps"].remove("reports/probe.json")))
+        (tmp_path / "dvc.yaml").write_text(yaml.safe_dump(without, sort_keys=False))
+        (tmp_path / "loop.yaml").write_text("project: shop\n")
+        found = yaml.safe_load(export(tmp_path, IMAGE).text)
+        assert {"train", "evaluate", "gates"} < set(found["root"]["dag"]["tasks"])
 
     def test_programs_hold_no_placeholder_of_kubeflow(self, pipeline):
         for executor in pipeline["deploymentSpec"]["executors"].values():
@@ -236,7 +252,8 @@ class TestCompiled:
         (tmp_path / "dvc.yaml").write_text(yaml.safe_dump(edited(explain), sort_keys=False))
         (tmp_path / "loop.yaml").write_text("project: shop\n")
         found = yaml.safe_load(export(tmp_path, IMAGE).text)
-        assert tasks(found)["explain"]["dependentTasks"] == ["prepare", "train"]
+        assert tasks(found)["explain"]["dependentTasks"] == ["train"]
+        assert "prepare" in str(tasks(found)["explain"]["inputs"]["artifacts"])
 
     def test_without_kfp_the_extra_is_named(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "kfp", None)
@@ -276,7 +293,7 @@ class TestCommand:
         assert done.code == 0, done.stderr
         target = tmp_path / "kubeflow/pipeline.yaml"
         assert done.json["target"] == str(target)
-        assert done.json["stages"] == ["prepare", "train", "evaluate", "gates", "register"]
+        assert done.json["stages"] == ["prepare", "probe", "train", "evaluate", "gates", "register"]
         assert [path.name for path in target.parent.iterdir()] == ["pipeline.yaml"]
         before = target.read_bytes()
         assert loopwright("export", "kubeflow", "--project", tmp_path, "--image", IMAGE).code == 0
@@ -321,9 +338,10 @@ class TestSteps:
         """It runs where this module is not."""
         assert not inspect.getclosurevars(getattr(steps, name)).globals
 
-    def test_what_prepare_is_told_are_options_of_it(self):
-        text = (TEMPLATE / "ml/prepare.py").read_text()
-        assert all(f'"{option}"' in text for option in RUN_ARGUMENTS["prepare"].values())
+    @pytest.mark.parametrize("stage", RUN_ARGUMENTS)
+    def test_what_a_stage_is_told_are_options_of_it(self, stage):
+        text = (TEMPLATE / f"ml/{stage}.py").read_text()
+        assert all(f'"{option}"' in text for option in RUN_ARGUMENTS[stage].values())
 
     @pytest.fixture
     def program(self, tmp_path, monkeypatch):
@@ -387,6 +405,20 @@ class TestSteps:
         self.judge(tmp_path, passed=passed, tracked=tracked)
         with pytest.raises(RuntimeError, match=problem or "does not say"):
             steps.verdict(problem, str(tmp_path))
+
+    @pytest.mark.parametrize(("go", "answer"), [(True, "true"), (False, "false")])
+    def test_a_probe_decides(self, tmp_path, go, answer):
+        (tmp_path / "reports").mkdir()
+        (tmp_path / "reports/probe.json").write_text(json.dumps({"go": go}))
+        assert steps.worth_it(str(tmp_path)) == answer
+
+    @pytest.mark.parametrize("said", [None, "{}", '{"go": "true"}'])
+    def test_a_probe_that_does_not_say_ends_the_run(self, tmp_path, said):
+        (tmp_path / "reports").mkdir()
+        if said:
+            (tmp_path / "reports/probe.json").write_text(said)
+        with pytest.raises(RuntimeError, match="does not say whether to go on"):
+            steps.worth_it(str(tmp_path))
 
     def test_gates_that_made_nothing_end_the_run(self, tmp_path):
         with pytest.raises(RuntimeError, match="no rows"):

@@ -99,8 +99,9 @@ class Facts:
                 continue
             days = policy.get("schedule_days")
             wanted = _MONTH_DAYS / days if days else self.scheduled(function, "schedule")
+            aged = _MONTH_DAYS / policy["max_age_days"] if policy.get("max_age_days") else 0.0
             most = float(policy.get("max_per_month") or 0)
-            expected = min(wanted or self.assumed.unscheduled_runs, most)
+            expected = min(max(wanted or self.assumed.unscheduled_runs, aged), most)
             return Runs(expected=timed + expected, most=timed + most)
         return Runs(expected=timed, most=timed)
 
@@ -121,14 +122,19 @@ class Facts:
         """Return the share of requests that a bucket keeps, times the months it keeps them; None for another bucket."""
         for config in self.graph.of_type(CONFIG):
             capture = config.inputs.get("dataCaptureConfig", {})
-            if capture.get("enableCapture") and referred(capture.get("destinationS3Uri")) == bucket.id:
-                return float(capture.get("initialSamplingPercentage", 100)) / 100 * self._kept_months(bucket)
+            uri = str(capture.get("destinationS3Uri"))
+            if capture.get("enableCapture") and referred(uri) == bucket.id:
+                share = float(capture.get("initialSamplingPercentage", 100)) / 100
+                return share * self._kept_months(bucket, f"{uri.rpartition('/')[2]}/")
         return None
 
-    def _kept_months(self, bucket: Node) -> float:
+    def _kept_months(self, bucket: Node, key: str) -> float:
         for lifecycle in self.graph.of_type(LIFECYCLE):
             if referred(lifecycle.inputs.get("bucket")) == bucket.id:
-                days = [rule["expiration"]["days"] for rule in lifecycle.inputs["rules"] if "expiration" in rule]
+                expiring = [rule for rule in lifecycle.inputs["rules"] if "expiration" in rule]
+                days = [
+                    rule["expiration"]["days"] for rule in expiring if key.startswith(rule["filter"].get("prefix", ""))
+                ]
                 return float(min(days)) / _MONTH_DAYS if days else 12.0
         return 12.0
 

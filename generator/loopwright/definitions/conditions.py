@@ -28,6 +28,10 @@ def conditions(document: Document) -> Iterator[Finding]:
         if step.kind != "Condition":
             continue
         path = f"{step.path}.Arguments"
+        if step.condition:
+            because = f"it stands in a branch of {step.condition}, and SageMaker takes no nested condition steps"
+            attempt = "it beside the other condition: what waits for a step that never runs never runs either"
+            yield broken("pipelines.condition", step.path, f"{step.name} cannot be decided", because, attempt)
         for branch in BRANCHES:
             if not isinstance(step.body["Arguments"].get(branch), list):
                 what = f"{step.name} does not say what comes next"

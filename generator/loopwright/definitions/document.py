@@ -29,6 +29,8 @@ class Step:
     """Where it stands, as in ``Steps[2].Arguments.IfSteps[0]``."""
     condition: str = ""
     """The condition step whose branch it is in."""
+    branch: str = ""
+    """Which of its branches."""
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -67,7 +69,7 @@ def malformed(body: Mapping[str, Any]) -> Iterator[Finding]:
     for path, each in entries(body.get("Parameters"), "Parameters"):
         if lacks := _lacks(each):
             yield broken("pipelines.shape", path, "this is no parameter", lacks)
-    for path, each, _ in _placed(steps, "Steps"):
+    for path, each, _, _ in _placed(steps, "Steps"):
         if lacks := _lacks(each) or _lacks_arguments(each):
             yield broken("pipelines.shape", path, "this is no step", lacks)
 
@@ -84,18 +86,18 @@ def entries(value: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def _steps(value: Any, path: str) -> Iterator[Step]:
-    for where, each, condition in _placed(value, path):
+    for where, each, condition, branch in _placed(value, path):
         if not _lacks(each) and not _lacks_arguments(each):
-            yield Step(name=each["Name"], kind=each["Type"], body=each, path=where, condition=condition)
+            yield Step(name=each["Name"], kind=each["Type"], body=each, path=where, condition=condition, branch=branch)
 
 
-def _placed(value: Any, path: str, condition: str = "") -> Iterator[tuple[str, Any, str]]:
-    """Yield whatever stands where a step does, in order, with the condition that it is behind."""
+def _placed(value: Any, path: str, condition: str = "", branch: str = "") -> Iterator[tuple[str, Any, str, str]]:
+    """Yield whatever stands where a step does, in order, with the condition and the branch that it is behind."""
     for where, each in entries(value, path):
-        yield where, each, condition
+        yield where, each, condition, branch
         if not _lacks(each) and not _lacks_arguments(each) and each["Type"] == "Condition":
-            for branch in BRANCHES:
-                yield from _placed(each["Arguments"].get(branch), f"{where}.Arguments.{branch}", each["Name"])
+            for inner in BRANCHES:
+                yield from _placed(each["Arguments"].get(inner), f"{where}.Arguments.{inner}", each["Name"], inner)
 
 
 def _lacks(value: Any) -> str:

@@ -11,7 +11,7 @@ from loopwright.definitions.resolve import gapped, references
 from loopwright.definitions.shapes import STEPS, shape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from loopwright.definitions.document import Document, Step
     from loopwright.wiring.findings import Finding
@@ -46,18 +46,29 @@ def order(document: Document) -> Iterator[Finding]:
             if not isinstance(name, str) or name not in document.named:
                 because = f"no step is named {name}"
                 yield broken("pipelines.order", path, f"{step.name} waits for what never comes", because)
-    yield from _cycle(document)
-
-
-def _cycle(document: Document) -> Iterator[Finding]:
     before = {step.name: _before(step) & set(document.named) for step in document.steps}
     try:
-        TopologicalSorter(before).prepare()
+        ordered = tuple(TopologicalSorter(before).static_order())
     except CycleError as error:
         chain = error.args[1]
         because = f"each waits for the one before it: {', '.join(chain)}"
         path = document.named[chain[0]].path
         yield broken("pipelines.order", path, f"{chain[0]} waits for itself", because)
+    else:
+        yield from _never(document, before, ordered)
+
+
+def _never(document: Document, before: Mapping[str, set[str]], ordered: Iterable[str]) -> Iterator[Finding]:
+    """Yield the steps that wait for both branches of a condition: only one is ever taken."""
+    behind: dict[str, set[tuple[str, str]]] = {}
+    for name in ordered:
+        step = document.named[name]
+        own = {(step.condition, step.branch)} if step.condition else set()
+        behind[name] = own.union(*(behind[other] for other in before[name]))
+        conditions = [condition for condition, _ in behind[name]]
+        if both := [condition for condition in conditions if conditions.count(condition) > 1]:
+            because = f"it waits for steps of both branches of {both[0]}, and only one is taken"
+            yield broken("pipelines.order", step.path, f"{name} never runs", because)
 
 
 def _before(step: Step) -> set[str]:

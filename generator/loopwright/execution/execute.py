@@ -7,17 +7,18 @@ import json
 import math
 import operator
 import os
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from loopwright.errors import LoopwrightError
 from loopwright.execution import layout, processes
 from loopwright.execution.objects import Objects
+from loopwright.execution.order import ELSE, IF, placed
 from loopwright.execution.values import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 __all__ = ["Cache", "Execution", "Outcome", "execute"]
@@ -35,9 +36,8 @@ CACHED_BY = {
 }
 """https://docs.aws.amazon.com/sagemaker/latest/dg/pipelines-default-keys.html: a step's answer is taken from an earlier
 run when these are the same. What lies in a bucket is not among them, and neither is where the results go."""
-STEP = re.compile(r"Steps\.([^.]+)\.")
 
-Step = dict[str, Any]
+Step = Mapping[str, Any]
 Cache = dict[str, tuple[Any, dict[str, "Path"]]]
 """What steps were, and their property files, by what they are cached by."""
 
@@ -136,20 +136,30 @@ class _Run:
     name: str
     cache: Cache
     environment: Mapping[str, str]
+    taken: dict[str, str] = field(default_factory=dict)
+    """The branch that each condition chose."""
 
     def steps(self, steps: Sequence[Step]) -> None:
-        """Run steps as soon as all that they read of has ended; nothing starts after a failure."""
-        waiting = list(steps)
+        """Run steps as soon as all that they read of has ended; nothing starts after a failure.
+
+        A step of the branch that is not taken never runs, and neither does one that waits for such a step: the SDK's
+        own local runner (sagemaker.mlops.local) leaves both out, and the run ends well.
+        """
+        waiting, left_out = list(placed(steps)), set[str]()
         while waiting and self.execution.status == "Succeeded":
-            ready = next((step for step in waiting if not _needs(step) & {other["Name"] for other in waiting}), None)
+            names = {place.step["Name"] for place in waiting}
+            ready = next((place for place in waiting if not place.needs & names), None)
             if ready is None:
                 raise LoopwrightError(
                     "the pipeline cannot be executed",
-                    because=f"{', '.join(step['Name'] for step in waiting)} wait for each other",
+                    because=f"{', '.join(place.step['Name'] for place in waiting)} wait for each other",
                     attempt="mend the definition",
                 )
             waiting.remove(ready)
-            self._step(ready)
+            if ready.needs & left_out or self.taken.get(ready.condition, ready.branch) != ready.branch:
+                left_out.add(ready.step["Name"])
+            else:
+                self._step(ready.step)
 
     def _step(self, step: Step) -> None:
         runners = {
@@ -175,8 +185,8 @@ class _Run:
         arguments = step["Arguments"]
         holds = all(self._holds(condition) for condition in arguments["Conditions"])
         self.execution.scope.properties[step["Name"]] = {"Outcome": "true" if holds else "false"}
+        self.taken[step["Name"]] = IF if holds else ELSE
         self._ended(step, "Succeeded")
-        self.steps(arguments["IfSteps" if holds else "ElseSteps"])
 
     def _holds(self, condition: Mapping[str, Any]) -> bool:
         kind, value = condition["Type"], self.execution.scope.value
@@ -294,13 +304,6 @@ def _together(hosts: Sequence[str]) -> dict[str, str]:
     """Return what processes need to be told that stand for hosts and share one machine."""
     # Threads that wait in a loop, as OpenMP's do, take the processor from those of the other hosts.
     return {"LOOP_ADDRESSES": processes.addresses(hosts), "OMP_WAIT_POLICY": "passive"}
-
-
-def _needs(step: Step) -> set[str]:
-    """Return the steps that one names; those of its own branches wait for it, not it for them."""
-    inner = {each["Name"] for key in ("IfSteps", "ElseSteps") for each in step["Arguments"].get(key, ())}
-    named = set(STEP.findall(json.dumps(step["Arguments"]))) | set(step.get("DependsOn", ()))
-    return named - inner - {step["Name"]}
 
 
 def _key(step: Step, arguments: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from loopwright.errors import LoopwrightError
 from loopwright.kubeflow import steps
 from loopwright.kubeflow.components import FINGERPRINT, REFUSED, source, told
 from loopwright.kubeflow.resources import LIGHT, Resources, resources
-from loopwright.kubeflow.stages import DATA, GATES, PARAMETERS
+from loopwright.kubeflow.stages import DATA, GATES, PARAMETERS, PROBE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -125,14 +125,21 @@ def _pipeline(
             made[stage.name] = task.outputs["out"]
             return task
 
-        for stage in (stage for stage in stages if stage.kind != "register"):
-            task = step(stage)
-            if stage.name == GATES:
-                passed = task.outputs["Output"]
-        with dsl.If(passed == "true"):
-            step(next(stage for stage in stages if stage.kind == "register"))
-        with dsl.Else():
-            _sized(components[REFUSED](gates=made[GATES], reason=reason), LIGHT, cached=False)
+        def run(jobs: Sequence[Stage]) -> None:
+            for place, stage in enumerate(jobs, start=1):
+                task = step(stage)
+                if stage.name == PROBE:
+                    with dsl.If(task.outputs["Output"] == "true"):
+                        run(jobs[place:])
+                    return
+                if stage.name == GATES:
+                    passed = task.outputs["Output"]
+            with dsl.If(passed == "true"):
+                step(next(stage for stage in stages if stage.kind == "register"))
+            with dsl.Else():
+                _sized(components[REFUSED](gates=made[GATES], reason=reason), LIGHT, cached=False)
+
+        run([stage for stage in stages if stage.kind != "register"])
 
     training.__annotations__ = dict.fromkeys(PARAMETERS, str)  # kfp reads types, and those above are texts of them
     return dsl.pipeline(training, name=project, description=f"{project}: {', '.join(stage.name for stage in stages)}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from loopwright.kubeflow.stages import DATA, GATES
+from loopwright.kubeflow.stages import DATA, GATES, PROBE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +25,7 @@ RUN_ARGUMENTS = {
         "since": "--since",
         "data_version": "--data-version",
     },
+    PROBE: {"reason": "--reason", "windows_days": "--windows-days"},
 }
 """What a stage is told of the run, as options of its command; an empty text leaves a value as it is."""
 
@@ -79,7 +80,7 @@ def _step(stage: Stage) -> str:
     return _STEP.format(
         name=stage.name,
         signature=", ".join(_signature(stage, folders)),
-        returns=" -> str" if stage.name == GATES else "",
+        returns=" -> str" if stage.name in {GATES, PROBE} else "",
         arguments=", ".join(f"{option!r}, {name}" for name, option in RUN_ARGUMENTS.get(stage.name, {}).items()),
         sources=", ".join(f"{name!r}: {name}.path" for name in folders),
         minutes=stage.timeout_minutes,
@@ -105,6 +106,14 @@ def _after(stage: Stage) -> list[str]:
         "    metrics.log_metric(name, value)",
     ]
     after = shown if stage.metrics else []
+    if stage.name == PROBE:
+        return [
+            "must(problem)",
+            *after,
+            "go = worth_it(out.path)",
+            "out.metadata.update(go=go, reason=reason)",
+            "return go",
+        ]
     if stage.name != GATES:
         return ["must(problem)", *after]
     return [

@@ -18,19 +18,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-__all__ = ["DATA", "GATES", "PARAMETERS", "RESERVED", "Stage", "read", "stages"]
+__all__ = ["DATA", "GATES", "PARAMETERS", "PROBE", "RESERVED", "Stage", "read", "stages"]
 
 DATA = "data"
 """The folder of versioned data, and the name of the source that it is for a stage."""
 GATES = "gates"
 """The stage whose verdict decides whether a model is registered."""
+PROBE = "probe"
+"""The stage that decides whether those after it run at all. It reads the versioned data, too: what the champion
+answered and what became of it lies in their folder `labelled`, which need not be there."""
 PROGRAM = ("ml", "loop.yaml", "params.yaml", "dvc.yaml", "requirements")
 """What the image holds, so that a stage may read it wherever it runs."""
 PARAMETERS = ("data_uri", "tracking_uri", "reason", "as_of", "since", "windows_days", "data_version")
 """What a run may be told; the first two have no default, because no place on earth is right for everybody."""
 RESERVED = frozenset(
     {DATA, "data_sha256", "dsl", "fingerprint", "importer", "kfp", "metrics", "out", "refused"}
-    | {"name", "passed", "problem", "value"}
+    | {"go", "name", "passed", "problem", "value"}
     | {*PARAMETERS, *steps.__all__}
 )
 """Names that steps of the pipeline's own, their inputs and outputs, and what is in a step have."""
@@ -183,7 +186,7 @@ def _reads(name: str, declared: Mapping[str, _Declared]) -> tuple[tuple[str, ...
                 f"it under {DATA}/ where it is data, or under ml/ where it is code",
             )
         reads_data |= not whole and dependency.parts[0] == DATA
-    return tuple(dict.fromkeys(needs)), reads_data
+    return tuple(dict.fromkeys(needs)), reads_data or name == PROBE
 
 
 def _refuse_order(name: str, dependency: PurePosixPath, maker: str, declared: Mapping[str, _Declared]) -> None:

@@ -7,7 +7,7 @@ So each function here is whole in itself: the standard library alone, imported i
 
 from __future__ import annotations
 
-__all__ = ["content_sha256", "figures", "must", "refusal", "run_job", "verdict"]
+__all__ = ["content_sha256", "figures", "must", "refusal", "run_job", "verdict", "worth_it"]
 
 
 def content_sha256(folder: str) -> str:
@@ -102,6 +102,25 @@ def must(problem: str) -> None:
     """
     if problem:
         raise RuntimeError(problem)
+
+
+def worth_it(out: str) -> str:
+    """Return whether the probe says to go on, as the text `true` or `false`.
+
+    Args:
+        out: The folder of what it made.
+
+    Raises:
+        RuntimeError: It does not say.
+    """
+    import json
+    from pathlib import Path
+
+    report = Path(out, "reports/probe.json")
+    found = json.loads(report.read_text(encoding="utf-8")) if report.is_file() else {}
+    if found.get("go") not in {True, False}:
+        raise RuntimeError(f"the probe ended well and {report.name} does not say whether to go on")
+    return "true" if found["go"] else "false"
 
 
 def verdict(problem: str, out: str) -> str:

@@ -13,6 +13,7 @@ import yaml
 from loopwright import __version__
 from loopwright.answers import Answers, saved
 from loopwright.repository.catalog import bundled, files
+from loopwright.repository.hosts import wanted
 from loopwright.repository.plan import Action, plan
 from loopwright.repository.render import Renderer
 
@@ -77,9 +78,10 @@ def _values(answers: Answers, source: str) -> dict[str, str]:
 def _template(template: Template, renderer: Renderer, answers: Answers) -> Iterator[Action]:
     for file in template.files():
         path = renderer.text(file.relative_to(template.body).as_posix(), name=str(file))
-        yield Action(
-            path=PurePosixPath(path), content=renderer.file(file), executable=bool(file.stat().st_mode & 0o100)
-        )
+        if wanted(path, answers.ci):
+            yield Action(
+                path=PurePosixPath(path), content=renderer.file(file), executable=bool(file.stat().st_mode & 0o100)
+            )
     license_text = renderer.file(template.licenses / f"{answers.license}.txt")
     yield Action(path=PurePosixPath("LICENSE"), content=license_text)
 

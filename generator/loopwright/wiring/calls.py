@@ -28,14 +28,21 @@ class Call:
     line: int
     given: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By argument, the environment variables that its value may begin with; none where that cannot be told."""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """By argument, a text that begins with words of its own; `x` stands for each value in it."""
     written: frozenset[str] = frozenset()
     """The names of its arguments."""
 
 
-def calls(module: str, tree: ast.Module) -> Iterator[Call]:
-    """Yield every use of a client's method in a module, whether it is called at once or handed on."""
-    origins = _Origins(tree)
-    for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
+def calls(module: str, trees: Mapping[str, ast.Module]) -> Iterator[Call]:
+    """Yield every use of a client's method in a module, whether it is called at once or handed on.
+
+    Args:
+        module: The module's name.
+        trees: It and the modules beside it that may call its functions, by name.
+    """
+    origins = _Origins(module, trees)
+    for function in (node for node in ast.walk(trees[module]) if isinstance(node, ast.FunctionDef)):
         clients = dict(_clients(function))
         for node in ast.walk(function):
             service = _service(node.value, clients) if isinstance(node, ast.Attribute) else None
@@ -48,6 +55,7 @@ def calls(module: str, tree: ast.Module) -> Iterator[Call]:
                 module=module,
                 line=node.lineno,
                 given={name: tuple(origins.of(function, value)) for name, value in arguments.items()},
+                texts=dict(_texts(function, arguments)),
                 written=frozenset(arguments),
             )
 
@@ -99,6 +107,15 @@ def _arguments(function: ast.FunctionDef, call: ast.Call | None) -> Iterator[tup
                     yield str(key.value), item
 
 
+def _texts(function: ast.FunctionDef, arguments: Mapping[str, ast.expr]) -> Iterator[tuple[str, str]]:
+    """Yield the arguments that are texts which begin with words of their own."""
+    assigned = dict(_assignments(function))
+    for name, given in arguments.items():
+        value = assigned.get(given.id) if isinstance(given, ast.Name) else given
+        if isinstance(value, ast.JoinedStr) and isinstance(value.values[0], ast.Constant):
+            yield name, "".join(str(part.value) if isinstance(part, ast.Constant) else "x" for part in value.values)
+
+
 def _assignments(function: ast.FunctionDef) -> Iterator[tuple[str, ast.expr]]:
     for node in ast.walk(function):
         if isinstance(node, ast.Assign):
@@ -111,18 +128,14 @@ class _Origins:
     """Where values of one module come from.
 
     Args:
-        tree: The module.
+        module: The module's name.
+        trees: It and the modules beside it, by name.
     """
 
-    def __init__(self, tree: ast.Module) -> None:
-        self._tree = tree
-        self._attributes: dict[str, set[str]] = {}
-        """By attribute, the environment variables that a constructor was given for it."""
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call):
-                for keyword in node.keywords:
-                    if keyword.arg and (read := set(_read(keyword.value))):
-                        self._attributes.setdefault(keyword.arg, set()).update(read)
+    def __init__(self, module: str, trees: Mapping[str, ast.Module]) -> None:
+        self._trees = [trees[module], *(tree for name, tree in trees.items() if name != module)]
+        self._attributes = [_constructed(tree) for tree in self._trees]
+        """By module and attribute, the environment variables that a constructor was given for it; its own first."""
 
     def of(self, function: ast.FunctionDef, value: ast.expr, depth: int = 0) -> Iterator[str]:
         """Yield the environment variables that a value may come from."""
@@ -133,7 +146,7 @@ class _Origins:
             # What a text begins with says in which bucket's corner a key lies.
             value = next((part.value for part in value.values if isinstance(part, ast.FormattedValue)), value)
         if isinstance(value, ast.Attribute):
-            yield from sorted(self._attributes.get(value.attr, ()))
+            yield from sorted(next((known[value.attr] for known in self._attributes if value.attr in known), ()))
         if isinstance(value, ast.Name):
             for name, assigned in _assignments(function):
                 if name == value.id:
@@ -145,10 +158,21 @@ class _Origins:
         if parameter not in names:
             return
         index = names.index(parameter) - (names[0] in {"self", "cls"})
-        for caller in (node for node in ast.walk(self._tree) if isinstance(node, ast.FunctionDef)):
-            for node in ast.walk(caller):
-                if isinstance(node, ast.Call) and _called(node) == function.name and index < len(node.args):
-                    yield from self.of(caller, node.args[index], depth)
+        # What begins with an underscore is called in its own module alone.
+        for tree in self._trees[:1] if function.name.startswith("_") else self._trees:
+            for caller in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
+                for node in ast.walk(caller):
+                    if isinstance(node, ast.Call) and _called(node) == function.name and index < len(node.args):
+                        yield from self.of(caller, node.args[index], depth)
+
+
+def _constructed(tree: ast.Module) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for node in ast.walk(tree):
+        for keyword in node.keywords if isinstance(node, ast.Call) else ():
+            if keyword.arg and (read := set(_read(keyword.value))):
+                found.setdefault(keyword.arg, set()).update(read)
+    return found
 
 
 def _called(node: ast.Call) -> str:

@@ -100,6 +100,7 @@ def contract(stack: Stack) -> Iterator[Finding]:
     agreed: dict[tuple[str, str], dict[str, tuple[str, ...]]] = {
         ("controller", "POLICY"): {
             "cooldown_hours": ("retraining", "cooldown_hours"),
+            "max_age_days": ("retraining", "max_age_days"),
             "max_per_month": ("retraining", "max_per_month"),
             "windows_days": ("retraining", "windows_days"),
             "monthly_usd": ("budget", "monthly_usd"),

@@ -21,8 +21,8 @@ CALLS: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {
     ("budgets", "describe_budget"): (("budgets:ViewBudget", "budget"),),
     ("cloudwatch", "describe_alarms"): (("cloudwatch:DescribeAlarms", "alarms"),),
     ("cloudwatch", "put_metric_data"): (("cloudwatch:PutMetricData", "namespace"),),
-    ("s3", "get_object"): (("s3:GetObject", "artefact"),),
-    ("s3", "head_object"): (("s3:GetObject", "artefact"),),
+    ("s3", "get_object"): (("s3:GetObject", "object"),),
+    ("s3", "head_object"): (("s3:GetObject", "object"),),
     ("s3", "list_objects_v2"): (("s3:ListBucket", "bucket"),),
     ("s3", "put_object"): (("s3:PutObject", "object"),),
     ("sagemaker", "create_endpoint_config"): (
@@ -56,7 +56,8 @@ CALLS: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {
     ("sns", "publish"): (("sns:Publish", "topic"),),
     ("ssm", "get_parameter"): (("ssm:GetParameter", "parameter"),),
 }
-BUCKET, KEY = "Bucket", {"list_objects_v2": "Prefix", "put_object": "Key"}
+BUCKET, KEY = "Bucket", {"list_objects_v2": "Prefix"}
+READS = {"get_object", "head_object"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +73,11 @@ def needs(stack: Stack, word: str, call: Call) -> Iterator[Need]:
     """Yield what a call of a handler needs; nothing for a call that the table does not know."""
     given = stack.variables(word)
     for action, kind in CALLS.get((call.service, call.method), ()):
-        if kind in {"bucket", "object"}:
+        if call.method in READS and not call.given.get(BUCKET):
+            # Where it reads stands in the registry: an artefact.
+            for uri in artefacts(stack):
+                yield Need(action=action, resource=f"arn:aws:s3:::{uri.removeprefix('s3://')}")
+        elif kind in {"bucket", "object"}:
             yield from _stored(action, kind, call, given)
         elif kind == "namespace":
             namespace = given.get("METRIC_NAMESPACE", "")
@@ -80,9 +85,6 @@ def needs(stack: Stack, word: str, call: Call) -> Iterator[Need]:
         elif kind == "serving-role":
             context = {"iam:PassedToService": "sagemaker.amazonaws.com"}
             yield Need(action=action, resource=given.get("SERVING_ROLE_ARN", "-"), context=context)
-        elif kind == "artefact":
-            for uri in artefacts(stack):
-                yield Need(action=action, resource=f"arn:aws:s3:::{uri.removeprefix('s3://')}")
         else:
             yield from (Need(action=action, resource=each) for each in _resources(stack, kind, given))
 
@@ -90,14 +92,18 @@ def needs(stack: Stack, word: str, call: Call) -> Iterator[Need]:
 def _stored(action: str, kind: str, call: Call, given: Mapping[str, str]) -> Iterator[Need]:
     """Yield what a call on a bucket needs, for each bucket and corner of it that it may mean."""
     buckets = [given[name] for name in call.given.get(BUCKET, ()) if name in given] or ["-"]
-    corners = [given[name] for name in call.given.get(KEY[call.method], ()) if name in given] or [""]
+    key = KEY.get(call.method, "Key")
+    if key in call.texts:
+        corners = [call.texts[key]]
+    else:
+        corners = [f"{given[name]}x" for name in call.given.get(key, ()) if name in given]
     for bucket in dict.fromkeys(buckets):
-        for corner in dict.fromkeys(corners):
-            arn = f"arn:aws:s3:::{bucket}"
+        arn = f"arn:aws:s3:::{bucket}"
+        for corner in dict.fromkeys(corners or [""]):
             if kind == "bucket":
-                yield Need(action=action, resource=arn, context={"s3:prefix": f"{corner}x" if corner else ""})
+                yield Need(action=action, resource=arn, context={"s3:prefix": corner})
             else:
-                yield Need(action=action, resource=f"{arn}/{corner}x")
+                yield Need(action=action, resource=f"{arn}/{corner or 'x'}")
 
 
 def _resources(stack: Stack, kind: str, given: Mapping[str, str]) -> tuple[str, ...]:

@@ -1,7 +1,12 @@
-"""Places: every S3 URI of a pipeline is one that its roles may read or write."""
+"""Places: every S3 URI of a pipeline is one that its roles may read or write.
+
+SageMaker itself fetches inputs and puts results away. A job that is told a place calls S3 itself: `READS` and `WRITES`
+say by which option.
+"""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from loopwright.wiring.definitions import broken, looked_up, outputs
@@ -16,6 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = ["RULES", "artefacts"]
 
+READS = frozenset({"--capture", "--labels", "--report", "--state"})
+"""Options whose value is a place that a job lists and reads."""
+WRITES = frozenset({"--labelled", "--report", "--state"})
+"""Options whose value is a place that a job writes."""
 RUN = "EXECUTION"
 """Stands for the id of a run."""
 
@@ -77,6 +86,7 @@ def _uri(value: Any, body: dict[str, Any], places: dict[str, str]) -> str:
 
 
 def _sources(arguments: dict[str, Any], where: str) -> Iterator[tuple[str, Any]]:
+    yield from _told(arguments, where, READS)
     for index, each in enumerate(arguments.get("ProcessingInputs", [])):
         yield f"{where}.ProcessingInputs[{index}]", each.get("S3Input", {}).get("S3Uri")
     for index, each in enumerate(arguments.get("InputDataConfig", [])):
@@ -87,8 +97,17 @@ def _targets(arguments: dict[str, Any], where: str, places: dict[str, str], name
     for output in outputs(arguments):
         made = f"Steps.{name}.ProcessingOutputConfig.Outputs['{output}'].S3Output.S3Uri"
         yield f"{where}.ProcessingOutputConfig", places.get(made, "")
+    yield from _told(arguments, where, WRITES)
     if "OutputDataConfig" in arguments:
         yield f"{where}.OutputDataConfig", places.get(f"Steps.{name}.ModelArtifacts.S3ModelArtifacts", "")
+
+
+def _told(arguments: dict[str, Any], where: str, options: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """Yield the places that a container is told by some options."""
+    words = arguments.get("AppSpecification", {}).get("ContainerArguments") or []
+    for index, (option, value) in enumerate(pairwise(words), start=1):
+        if isinstance(value, str) and value.startswith("s3://") and option in options:
+            yield f"{where}.AppSpecification.ContainerArguments[{index}]", value
 
 
 def _may(stack: Stack, role: Node, action: str, uri: str) -> bool:

@@ -81,7 +81,7 @@ class Sources:
     def calls(self, word: str) -> list[Call]:
         """Return what a handler asks of AWS, through every module that it imports."""
         made: list[Call] = self._once(
-            "calls", word, lambda: [call for name, tree in self.reachable(word).items() for call in calls(name, tree)]
+            "calls", word, lambda: [call for name in self.reachable(word) for call in calls(name, self.reachable(word))]
         )
         return made
 

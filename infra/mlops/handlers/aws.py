@@ -1,4 +1,4 @@
-"""What both handlers need around their decisions: settings, clients, and telling what was decided.
+"""What both handlers need around their decisions: clients, and telling what was decided.
 
 Every wake-up leaves one structured log line, one object in the append-only record, and metrics with a heartbeat. A
 page goes to the topic at most once a day for the same matter: a wake-up every hour must not be a page every hour.
@@ -15,7 +15,7 @@ import sys
 import traceback
 from collections.abc import Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import dataclass, is_dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
@@ -27,16 +27,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from .variables import Variables
+
 TEXT_LIMIT, ITEM_LIMIT, DEPTH_LIMIT = 1024, 50, 8
-MOST = 1_000_000
 # With these, a call ends within the functions' own time limit, whatever the service does.
 CLIENT = Config(
     retries={"mode": "adaptive", "total_max_attempts": 5}, connect_timeout=5, read_timeout=20, tcp_keepalive=True
 )
-
-
-class SettingsError(Exception):
-    """An environment variable of the function is missing or cannot be meant."""
 
 
 class UnreadableError(Exception):
@@ -45,71 +42,6 @@ class UnreadableError(Exception):
 
 FAULTS = (BotoCoreError, ClientError, UnreadableError)
 """What a read or a change on AWS may end with; anything else is a fault of the program."""
-
-
-@dataclass(frozen=True)
-class Variables:
-    """The environment variables of a function; structured ones are one JSON text each."""
-
-    values: Mapping[str, str]
-
-    def text(self, name: str) -> str:
-        """Return a variable that must not be empty.
-
-        Raises:
-            SettingsError: It is missing or empty.
-        """
-        value = self.values.get(name, "").strip()
-        if not value:
-            raise SettingsError(f"the environment variable {name} is missing or empty; the Pulumi program sets it")
-        return value
-
-    def document(self, name: str, kind: type) -> Any:
-        """Return a variable that holds JSON of one kind.
-
-        Raises:
-            SettingsError: It is missing, no JSON, holds NaN or Infinity, or something of another kind.
-        """
-        text = self.text(name)
-        try:
-            value = json.loads(text, parse_constant=_no_constant)
-        except (ValueError, RecursionError) as error:
-            raise SettingsError(f"the environment variable {name} is not JSON: {error}") from error
-        if not isinstance(value, kind):
-            raise SettingsError(f"the environment variable {name} must be a JSON {kind.__name__}: {text[:200]}")
-        return value
-
-    def fields(self, name: str, kinds: Mapping[str, tuple[type, ...]]) -> dict[str, Any]:
-        """Return a variable that holds a JSON object of exactly these keys; numbers are between 0 and a million.
-
-        Raises:
-            SettingsError: A key is missing, unknown, or holds a value of another kind.
-        """
-        document = self.document(name, dict)
-        if set(document) != set(kinds):
-            odd = ", ".join(sorted(set(document) ^ set(kinds)))
-            raise SettingsError(f"the environment variable {name} lacks or does not know: {odd}")
-        for key, value in document.items():
-            # JSON's true is an int to isinstance.
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if type(value) not in kinds[key] or (number and not 0 <= value <= MOST):
-                raise SettingsError(f"the environment variable {name} cannot have {key} = {json.dumps(value)[:100]}")
-        return dict(document)
-
-    def texts(self, name: str, kind: type) -> Any:
-        """Return a variable that holds a JSON list or object of texts.
-
-        Raises:
-            SettingsError: It holds something else.
-        """
-        found = self.document(name, kind)
-        if not all(isinstance(value, str) and value for value in (found.values() if kind is dict else found)):
-            raise SettingsError(f"the environment variable {name} must hold texts only")
-        return found
-
-
-def _no_constant(word: str) -> None:
-    raise ValueError(f"{word} is not a number of JSON")
 
 
 @functools.cache
@@ -145,26 +77,33 @@ def code(error: Exception) -> str:
     return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else type(error).__name__
 
 
-def alarm_states(names: tuple[str, ...]) -> dict[str, str]:
-    """Return the states of metric alarms by name; one that does not exist is MISSING."""
-    states = dict.fromkeys(names, "MISSING")
+def alarms(names: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """Return alarms by name as CloudWatch describes them; the state of one that does not exist is MISSING."""
+    described: dict[str, dict[str, Any]] = {name: {"StateValue": "MISSING"} for name in names}
     if names:
         found = client("cloudwatch").describe_alarms(
             AlarmNames=list(names), AlarmTypes=["MetricAlarm", "CompositeAlarm"]
         )
-        alarms = found.get("MetricAlarms", []) + found.get("CompositeAlarms", [])
-        states |= {alarm["AlarmName"]: alarm["StateValue"] for alarm in alarms if alarm["AlarmName"] in states}
-    return states
+        listed = found.get("MetricAlarms", []) + found.get("CompositeAlarms", [])
+        described |= {alarm["AlarmName"]: alarm for alarm in listed if alarm["AlarmName"] in described}
+    return described
+
+
+def alarm_states(names: tuple[str, ...]) -> dict[str, str]:
+    """Return the states of alarms by name; one that does not exist is MISSING."""
+    return {name: str(alarm["StateValue"]) for name, alarm in alarms(names).items()}
 
 
 def plain(value: Any, depth: int = 0) -> Any:
     """Return ``value`` as bounded JSON: what came from an event or a service must not flood or forge a log line."""
-    if is_dataclass(value) and not isinstance(value, type):
-        value = asdict(value)
-    if value is None or isinstance(value, bool | int):
+    if value is None or isinstance(value, int):  # JSON's true and false are among them
         return value
+    if isinstance(value, str):
+        return value[:TEXT_LIMIT]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if is_dataclass(value) and not isinstance(value, type):
+        value = vars(value)
     if isinstance(value, Mapping) and depth < DEPTH_LIMIT:
         return {str(key)[:100]: plain(item, depth + 1) for key, item in islice(value.items(), ITEM_LIMIT)}
     if isinstance(value, list | tuple) and depth < DEPTH_LIMIT:
@@ -233,13 +172,16 @@ class Teller:
             topic=variables.text("TOPIC_ARN"),
         )
 
-    def tell(self, wake: Wake, decision: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
+    def tell(self, wake: Wake, decision: Mapping[str, Any], metrics: Mapping[str, float]) -> Any:
         """Log, page, record and measure a decision; where one of these fails, the others still happen.
+
+        Returns:
+            The decision as bounded JSON, with who decided and when.
 
         Raises:
             Exception: The first failure, when all were tried: Lambda counts it and wakes the function again.
         """
-        document = self._document(wake, decision)
+        document = plain(self._document(wake, decision))
         log(str(decision["explanation"]), **document)
         failures = []
         for step in (self.page, self._record, functools.partial(self._measure, metrics)):
@@ -250,6 +192,7 @@ class Teller:
                 failures.append(error)
         if failures:
             raise failures[0]
+        return document
 
     def page(self, wake: Wake, decision: Mapping[str, Any]) -> None:
         """Tell a person what a decision says about that, unless it was told today."""
@@ -273,7 +216,8 @@ class Teller:
 
     def _record(self, wake: Wake, document: Mapping[str, Any]) -> None:
         key = f"{self.prefix}{wake.now:%Y/%m/%d/%H%M%SZ}-{wake.request_id}.json"
-        self._put(key, json.dumps(plain(document), indent=1).encode())
+        # In one line: that is how Athena reads many of them as one table.
+        self._put(key, json.dumps(document).encode())
 
     def _put(self, key: str, body: bytes) -> None:
         try:

@@ -11,18 +11,23 @@ import functools
 import hashlib
 import math
 import os
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from . import aws
-from .retraining import Decision, Execution, Policy, State, decide, token
+from .history import reason_of
+from .probes import latest, with_probes
+from .retraining import REASONS, Decision, Execution, Policy, State, decide, token
+from .variables import SettingsError, Variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 ROLES = frozenset({"drift", "quality", "data"})
 MOST_DATA_PAGES = 50
+SCHEDULED = "schedule"
+"""What the contract's cron schedule says when it wakes the controller."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +47,7 @@ class Settings:
     teller: aws.Teller
 
     @classmethod
-    def of(cls, variables: aws.Variables) -> Self:
+    def of(cls, variables: Variables) -> Self:
         """Read all variables.
 
         Raises:
@@ -50,7 +55,7 @@ class Settings:
         """
         alarms = variables.texts("ALARMS", dict)
         if "data" not in alarms or not set(alarms) <= ROLES:
-            raise aws.SettingsError("the environment variable ALARMS needs data, and may have drift and quality")
+            raise SettingsError("the environment variable ALARMS needs data, and may have drift and quality")
         return cls(
             pipeline=variables.text("PIPELINE_NAME"),
             package_group=variables.text("MODEL_PACKAGE_GROUP"),
@@ -65,10 +70,11 @@ class Settings:
         )
 
 
-def _policy(variables: aws.Variables) -> Policy:
+def _policy(variables: Variables) -> Policy:
     number = (int, float)
     kinds: dict[str, tuple[type, ...]] = {
         "schedule_days": (*number, type(None)),
+        "max_age_days": (*number, type(None)),
         "windows_days": (list,),
         "cooldown_hours": number,
         "max_per_month": (int,),
@@ -78,16 +84,16 @@ def _policy(variables: aws.Variables) -> Policy:
     }
     given = variables.fields("POLICY", kinds)
     windows = given.pop("windows_days")
-    if given["schedule_days"] == 0:
-        raise aws.SettingsError("the environment variable POLICY cannot have schedule_days = 0; null is never")
+    if odd := [name for name in ("schedule_days", "max_age_days") if given[name] == 0]:
+        raise SettingsError(f"the environment variable POLICY cannot have {odd[0]} = 0; null is never")
     if not windows or any(type(days) is not int or days < 1 for days in windows):
-        raise aws.SettingsError("the environment variable POLICY needs windows_days, a list of whole days")
+        raise SettingsError("the environment variable POLICY needs windows_days, a list of whole days")
     return Policy(**given, windows_days=tuple(windows))
 
 
-def read(settings: Settings, *, manual: bool) -> State:
+def read(settings: Settings, *, manual: bool, scheduled: bool = False) -> State:
     """Read the world; what cannot be read is said, and the rest is read nevertheless."""
-    readers: dict[str, Callable[[Settings], Any]] = {
+    readers: dict[str, Callable[[Settings], Mapping[str, Any]]] = {
         "paused": _read_pause,
         "alarms": _read_alarms,
         "executions": _read_executions,
@@ -99,25 +105,27 @@ def read(settings: Settings, *, manual: bool) -> State:
     unreadable = []
     for name, reader in readers.items():
         try:
-            found[name] = reader(settings)
+            found |= reader(settings)
         except (*aws.FAULTS, LookupError, TypeError, ValueError) as error:
             unreadable.append(f"{name}: {aws.code(error)}: {error}")
-    return State(**found, unreadable=tuple(unreadable), manual=manual)
+    return State(**found, unreadable=tuple(unreadable), manual=manual, scheduled=scheduled)
 
 
-def _read_pause(settings: Settings) -> bool:
+def _read_pause(settings: Settings) -> dict[str, bool]:
     said = aws.client("ssm").get_parameter(Name=settings.pause)["Parameter"]["Value"]
     if said not in {"true", "false"}:
         raise aws.UnreadableError(f"{settings.pause} must be true or false")
-    return bool(said == "true")
+    return {"paused": said == "true"}
 
 
-def _read_alarms(settings: Settings) -> dict[str, str]:
-    states = aws.alarm_states(tuple(settings.alarms.values()))
-    return {role: states[name] for role, name in settings.alarms.items()}
+def _read_alarms(settings: Settings) -> dict[str, Any]:
+    found = aws.alarms(tuple(settings.alarms.values()))
+    states = {role: found[name]["StateValue"] for role, name in settings.alarms.items()}
+    changed = found[settings.alarms["quality"]].get("StateTransitionedTimestamp") if "quality" in states else None
+    return {"alarms": states, "quality_since": changed and changed.astimezone(UTC)}
 
 
-def _read_executions(settings: Settings) -> tuple[Execution, ...]:
+def _read_executions(settings: Settings) -> dict[str, tuple[Execution, ...]]:
     found = aws.pages(
         aws.client("sagemaker").list_pipeline_executions,
         "PipelineExecutionSummaries",
@@ -131,23 +139,25 @@ def _read_executions(settings: Settings) -> tuple[Execution, ...]:
             arn=each["PipelineExecutionArn"],
             status=each["PipelineExecutionStatus"],
             started=each["StartTime"].astimezone(UTC),
+            reason=reason_of(each.get("PipelineExecutionDisplayName", ""), REASONS),
         )
         for each in found
     )
-    return tuple(sorted(executions, key=lambda each: each.started, reverse=True))
+    ordered = sorted(executions, key=lambda each: each.started, reverse=True)
+    return {"executions": with_probes(ordered, settings.teller.bucket)}
 
 
-def _read_spend(settings: Settings) -> float:
+def _read_spend(settings: Settings) -> dict[str, float]:
     budget = aws.client("budgets").describe_budget(AccountId=settings.account, BudgetName=settings.budget)["Budget"]
     spend = budget["CalculatedSpend"]["ActualSpend"]
     if budget["TimeUnit"] != "MONTHLY" or spend["Unit"] != "USD":
         raise aws.UnreadableError(f"the budget {settings.budget} is not one of USD a month")
     if not math.isfinite(amount := float(spend["Amount"])):
         raise aws.UnreadableError(f"the budget {settings.budget} says {spend['Amount']}")
-    return amount
+    return {"spend_usd": amount}
 
 
-def _read_champion(settings: Settings) -> str | None:
+def _read_champion(settings: Settings) -> dict[str, str | None]:
     approved = aws.pages(
         aws.client("sagemaker").list_model_packages,
         "ModelPackageSummaryList",
@@ -158,13 +168,12 @@ def _read_champion(settings: Settings) -> str | None:
         MaxResults=100,
     )
     newest = max(approved, key=lambda each: each["ModelPackageVersion"], default=None)
-    return str(newest["ModelPackageArn"]) if newest else None
+    return {"champion": str(newest["ModelPackageArn"]) if newest else None}
 
 
-def _read_newest_data(settings: Settings) -> datetime | None:
-    if not settings.policy.new_data:
-        return None
-    return max((each["LastModified"].astimezone(UTC) for each in _data(settings)), default=None)
+def _read_newest_data(settings: Settings) -> dict[str, datetime | None]:
+    objects = _data(settings) if settings.policy.new_data else []
+    return {"newest_data": max((each["LastModified"].astimezone(UTC) for each in objects), default=None)}
 
 
 def _data(settings: Settings) -> list[dict[str, Any]]:
@@ -222,28 +231,33 @@ def _artefact(package: str) -> str:
 @functools.cache
 def settings() -> Settings:
     """Return the settings, read once."""
-    return Settings.of(aws.Variables(os.environ))
+    return Settings.of(Variables(os.environ))
 
 
 def handler(event: Any, context: Any) -> Any:
-    """Decide once, whatever the event was; only a person's `{"reason": "manual"}` is itself a reason."""
+    """Decide once, whatever the event was: only what a person or the contract's clock says is itself a reason."""
     with aws.awake("controller", context) as wake:
-        known = settings()
-        state = read(known, manual=isinstance(event, dict) and event.get("reason") == "manual")
+        known, said = settings(), event if isinstance(event, dict) else {}
+        state = read(known, manual=said.get("reason") == "manual", scheduled=said.get("reason") == SCHEDULED)
         decision, outcome = decide(state, known.policy, wake.now), ""
         if decision.start:
             decision, outcome = start(known, state, decision, wake.now)
-        told = asdict(decision) | {
+        probe = latest(state.executions)
+        told = vars(decision) | {
             "outcome": outcome,
             "woken_by": aws.woken_by(event),
-            "state": asdict(state),
-            "policy": asdict(known.policy),
+            "last_probe": probe,
+            "state": state,
+            "policy": known.policy,
         }
         metrics = {
             "Retrainings": float(decision.start),
             "BudgetUsd": known.policy.monthly_usd,
             "ControllerHeartbeat": 1,
         }
-        spend = {} if state.spend_usd is None else {"SpendUsd": state.spend_usd}
-        known.teller.tell(wake, told, metrics | spend)
-        return aws.plain(told)
+        if state.spend_usd is not None:
+            metrics["SpendUsd"] = state.spend_usd
+        if probe and probe.gain is not None:
+            # Told again until the next one is known: a graph of it is a line of steps.
+            metrics["ChallengerGain"] = probe.gain
+        return known.teller.tell(wake, told, metrics)

@@ -12,7 +12,7 @@ import functools
 import hashlib
 import os
 import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -22,6 +22,7 @@ from .blueprint import NAME_LIMIT, SUFFIX_LIMIT, Blueprint, Rollout, oddity, ver
 from .cleanup import clean_up
 from .configs import described
 from .rollout import Endpoint, Package, State, decide, desired
+from .variables import SettingsError, Variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,7 +45,7 @@ class Settings:
     teller: aws.Teller
 
     @classmethod
-    def of(cls, variables: aws.Variables) -> Self:
+    def of(cls, variables: Variables) -> Self:
         """Read all variables.
 
         Raises:
@@ -52,17 +53,17 @@ class Settings:
         """
         prefix, image = variables.text("NAME_PREFIX"), variables.text("IMAGE")
         if not re.fullmatch("[a-zA-Z0-9](-*[a-zA-Z0-9])*", prefix) or len(prefix) > NAME_LIMIT - SUFFIX_LIMIT:
-            raise aws.SettingsError("the environment variable NAME_PREFIX is too long, or no name for SageMaker")
+            raise SettingsError("the environment variable NAME_PREFIX is too long, or no name for SageMaker")
         if not re.fullmatch(r"\S+@sha256:[0-9a-f]{64}", image):
-            raise aws.SettingsError("the environment variable IMAGE must name an image by digest")
+            raise SettingsError("the environment variable IMAGE must name an image by digest")
         kinds: dict[str, tuple[type, ...]] = {"strategy": (str,), "percent": (int,), "bake_minutes": (int,)}
         traffic = Rollout(**variables.fields("ROLLOUT", kinds))
         fits = 1 <= traffic.percent <= 50 and traffic.bake_minutes <= 60  # noqa: PLR2004 - as in the contract
         if traffic.strategy not in {"canary", "linear", "all_at_once"} or not fits:
-            raise aws.SettingsError("the environment variable ROLLOUT has a strategy, percent or bake_minutes unknown")
+            raise SettingsError("the environment variable ROLLOUT has a strategy, percent or bake_minutes unknown")
         alarms = tuple(variables.texts("ROLLBACK_ALARMS", list))
         if len(alarms) > MOST_ALARMS:
-            raise aws.SettingsError("the environment variable ROLLBACK_ALARMS names more than SageMaker's ten")
+            raise SettingsError("the environment variable ROLLBACK_ALARMS names more than SageMaker's ten")
         teller = aws.Teller.of("deployer", variables)
         blueprint = Blueprint(
             prefix=prefix,
@@ -82,12 +83,12 @@ class Settings:
         )
 
 
-def _network(variables: aws.Variables) -> dict[str, Any] | None:
+def _network(variables: Variables) -> dict[str, Any] | None:
     if variables.text("NETWORK") == "null":
         return None
     network = variables.fields("NETWORK", {"Subnets": (list,), "SecurityGroupIds": (list,)})
     if not all(network.values()):
-        raise aws.SettingsError("the environment variable NETWORK needs a subnet and a security group, or is null")
+        raise SettingsError("the environment variable NETWORK needs a subnet and a security group, or is null")
     return network
 
 
@@ -259,7 +260,7 @@ def _make(create: Callable[..., Any], describe: Callable[..., Any], request: dic
 @functools.cache
 def settings() -> Settings:
     """Return the settings, read once."""
-    return Settings.of(aws.Variables(os.environ))
+    return Settings.of(Variables(os.environ))
 
 
 def handler(event: Any, context: Any) -> Any:
@@ -268,7 +269,7 @@ def handler(event: Any, context: Any) -> Any:
         known = settings()
         state = read(known)
         decision = decide(state, known.blueprint.image)
-        told = asdict(decision) | {"woken_by": aws.woken_by(event), "state": asdict(state)}
+        told = vars(decision) | {"woken_by": aws.woken_by(event), "state": state}
         # A mark ends what the page is about: were it made first, a crash between the two would leave nobody told.
         known.teller.page(wake, told)
         outcome, page = carry_out(known, state, decision)
@@ -276,5 +277,4 @@ def handler(event: Any, context: Any) -> Any:
         if state.endpoint and state.endpoint.status == rollout.IN_SERVICE:
             metrics["ServingVersion"] = float(state.endpoint.version or 0)
         told |= {"outcome": outcome, "page": page or decision.page}
-        known.teller.tell(wake, told, metrics)
-        return aws.plain(told)
+        return known.teller.tell(wake, told, metrics)

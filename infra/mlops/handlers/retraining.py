@@ -9,19 +9,22 @@ import hashlib
 import math
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import takewhile
 from typing import TYPE_CHECKING
+
+from . import history
+from .history import FAILED, IN_FLIGHT, STOPPED, SUCCEEDED, Execution, Probe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-IN_FLIGHT, FAILED = frozenset({"Executing", "Stopping"}), frozenset({"Failed", "CompletedWithFailures"})
-# Somebody stopped it: it cost money and starts the cool-down, but says nothing about whether retraining works.
-STOPPED, SUCCEEDED = "Stopped", "Succeeded"
+__all__ = ["REASONS", "Decision", "Execution", "Policy", "Probe", "State", "decide", "token"]
 
 LONGEST_EXECUTION = timedelta(hours=24)
-LONGEST_BACK_OFF = timedelta(days=28)
+LONGEST_BACK_OFF_DAYS = 28
+MOST_DOUBLINGS = 10
 PAGE_AFTER_FAILURES = 3
+REASONS = ("quality", "recovery", "drift", "new-data", "schedule", "age", "manual")
+"""Why a retraining starts, the strongest first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +32,9 @@ class Policy:
     """When retraining may happen: `triggers`, `retraining`, `approval` and `budget` of `loop.yaml`."""
 
     schedule_days: float | None
-    """The age at which the last successful retraining is due for another; None: never by age."""
+    """The age at which the last look for a better model is due for another, doubled with each that found none."""
+    max_age_days: float | None
+    """The age at which another is due whatever the last ones found; None: never."""
     windows_days: tuple[int, ...]
     cooldown_hours: float
     max_per_month: int
@@ -37,15 +42,6 @@ class Policy:
     new_data: bool
     approval: str
     """Kept in the record beside each decision."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Execution:
-    """One execution of the training pipeline."""
-
-    arn: str
-    status: str
-    started: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +53,8 @@ class State:
     paused: bool = False
     alarms: Mapping[str, str] = field(default_factory=dict)
     """States by role."""
+    quality_since: datetime | None = None
+    """When the quality alarm last changed its state. Where that is not known, it never counts as a new alarm."""
     executions: tuple[Execution, ...] = ()
     """The newest first."""
     spend_usd: float | None = None
@@ -64,6 +62,8 @@ class State:
     newest_data: datetime | None = None
     manual: bool = False
     """Whether a person asked."""
+    scheduled: bool = False
+    """Whether this is the contract's own time: a cron expression says when, and not how long after the last."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,19 +82,19 @@ class Decision:
 
 def decide(state: State, policy: Policy, now: datetime) -> Decision:
     """Return what follows from a state: the same state, policy and time give the same decision."""
-    wanted = _wanted(state, policy, now)
+    asked = _asked(state, policy, now)
+    wanted = tuple(asked)
     for guard in (_paused, _unreadable, _in_flight, _broken_data, _over_budget, _month_full):
         if blocked := guard(state, policy, now):
             # A limit that stands in nobody's way is not worth waking somebody for.
             urgent = wanted or blocked.reason not in {"budget", "month-full"}
             return replace(blocked, wanted=wanted, page=blocked.page if urgent else "")
-    wait = _waiting(state, policy, now)
-    if wait and not state.manual:
-        return replace(wait, wanted=wanted)
     if not wanted:
         return Decision(start=False, reason="no-reason", explanation="nothing, because nothing asks for a retraining")
-    reason = "manual" if wait else wanted[0]
-    return Decision(start=True, reason=reason, explanation=f"retrain, because of {', '.join(wanted)}", wanted=wanted)
+    ripe = [reason for reason, until in asked.items() if until <= now]
+    if not ripe:
+        return replace(_waiting(state, min(asked.values())), wanted=wanted)
+    return Decision(start=True, reason=ripe[0], explanation=f"retrain, because of {', '.join(ripe)}", wanted=wanted)
 
 
 def _nothing(reason: str, because: str, page: str = "") -> Decision:
@@ -150,42 +150,70 @@ def _month_full(state: State, policy: Policy, now: datetime) -> Decision | None:
     return _nothing("month-full", because, "max_per_month stops retraining")
 
 
-def _waiting(state: State, policy: Policy, now: datetime) -> Decision | None:
-    if not state.executions:
-        return None
-    last, cooldown = state.executions[0], timedelta(hours=policy.cooldown_hours)
-    failures = _failures(state)
-    if failures:
-        # A model that did not pass its gates is such a failure too: the same data would give the same answer.
-        doubled = max(cooldown, timedelta(hours=1)) * 2 ** min(failures - 1, 10)
-        until = last.started + min(doubled, max(cooldown, LONGEST_BACK_OFF))
-        reason, because = "back-off", f"the last {failures} retrainings failed or were refused"
-    else:
-        until, reason, because = last.started + cooldown, "cool-down", "the last retraining has to show its effect"
+def _waiting(state: State, until: datetime) -> Decision:
+    streak, failures = history.fruitless(state.executions), history.failures(state.executions)
+    reason, because = "cool-down", "the last retraining has to show its effect"
+    if streak:
+        # A model that did not pass its gates is a failure too: the same data would give the same answer.
+        reason, because = (
+            "back-off",
+            f"the last {len(streak)} retrainings failed or found no better model",
+        )
     page = f"{failures} retrainings failed in a row" if failures >= PAGE_AFTER_FAILURES else ""
-    return _nothing(reason, f"{because}: it waits until {until:%Y-%m-%d %H:%M} UTC", page) if now < until else None
+    return _nothing(reason, f"{because}: it waits until {until:%Y-%m-%d %H:%M} UTC", page)
 
 
-def _failures(state: State) -> int:
-    ended = (each.status for each in state.executions if each.status not in IN_FLIGHT | {STOPPED})
-    return len(list(takewhile(FAILED.__contains__, ended)))
+def _asked(state: State, policy: Policy, now: datetime) -> dict[str, datetime]:
+    """Return the reasons to retrain that hold now, the strongest first, and when each may be answered.
 
-
-def _wanted(state: State, policy: Policy, now: datetime) -> tuple[str, ...]:
-    """Return the reasons to retrain that hold now, the strongest first."""
-    # Measured from the last success: what a failed retraining was to answer is still asked.
-    success = next((each.started for each in state.executions if each.status == SUCCEEDED), None)
-    days, newest = policy.schedule_days, state.newest_data
-    due = days is not None and (success is None or now - success >= timedelta(days=days))
-    fresh = policy.new_data and newest is not None and (success is None or newest > success)
-    holds = {
-        "quality": state.alarms.get("quality") == "ALARM",
-        "drift": state.alarms.get("drift") == "ALARM",
-        "new-data": fresh,
-        "schedule": due,
-        "manual": state.manual,
+    The cool-down and the back-off after failures are in the way of each but a person's. What found no better model
+    slows down all that would only look for the same again; it is in the way neither of a recovery nor of the age.
+    """
+    streak = history.fruitless(state.executions)
+    rejections = sum(each.rejected for each in streak)
+    failures = history.failures(state.executions)
+    steady = _after(state, policy, now, failures - 1)
+    slowed = _after(state, policy, now, rejections + max(len(streak) - rejections - 1, 0))
+    spaced = max([steady, *(each.started + history.RECOVERY_EVERY for each in state.executions[:1])])
+    # Measured from the last look: what a failed retraining was to answer is still asked.
+    looked, newest = history.looked(state.executions), state.newest_data
+    fresh = policy.new_data and newest is not None and (looked is None or newest > looked)
+    firing = state.alarms.get("quality") == "ALARM"
+    recovering = history.recovering(state.executions, now)
+    new = firing and not recovering and history.is_new(state.quality_since, state.executions, now)
+    found = {
+        "quality": steady if new else None,
+        "recovery": spaced if recovering else max(spaced, slowed) if firing and not new else None,
+        "drift": slowed if state.alarms.get("drift") == "ALARM" else None,
+        "new-data": slowed if fresh else None,
+        "schedule": slowed if state.scheduled or _due(looked, _stretched(policy, rejections), now) else None,
+        "age": steady if _due(looked, policy.max_age_days, now) else None,
+        "manual": now if state.manual else None,
     }
-    return tuple(reason for reason, held in holds.items() if held)
+    return {reason: until for reason in REASONS if (until := found[reason]) is not None}
+
+
+def _after(state: State, policy: Policy, now: datetime, doublings: int) -> datetime:
+    """Return when the cool-down of the last retraining ends, doubled so many times where that is any."""
+    if not state.executions:
+        return now
+    hours = policy.cooldown_hours
+    if doublings > 0:
+        doubled = max(hours, 1.0) * 2 ** min(doublings, MOST_DOUBLINGS)
+        hours = min(doubled, max(hours, LONGEST_BACK_OFF_DAYS * 24.0))
+    return state.executions[0].started + timedelta(hours=hours)
+
+
+def _stretched(policy: Policy, rejections: int) -> float | None:
+    """Return the days between scheduled looks: doubled with each that found nothing, to 28 unless they are more."""
+    days = policy.schedule_days
+    if days is None:
+        return None
+    return min(days * 2 ** min(rejections, MOST_DOUBLINGS), max(days, LONGEST_BACK_OFF_DAYS))
+
+
+def _due(looked: datetime | None, days: float | None, now: datetime) -> bool:
+    return days is not None and (looked is None or now - looked >= timedelta(days=days))
 
 
 def token(pipeline: str, state: State, now: datetime) -> str:

@@ -53,19 +53,26 @@ SAMPLES = {
     "s3://artifacts": "${artifacts_uri}",
     "s3://capture": "${capture_uri}",
     "s3://data": "${data_uri}",
+    "s3://labels": "${labels_uri}",
+    "s3://logged": "${logged_uri}",
     "s3://none": "${no_champion_uri}",
+    "s3://state": "${state_uri}",
     "group": "${group_name}",
     "namespace": "${namespace}",
     "endpoint": "${endpoint}",
     "sg-0": "${security_group_ids}",
     "subnet-0": "${subnet_ids}",
 }
-IMAGE, ROLE, KEY, ARTIFACTS, CAPTURE, DATA, NO_CHAMPION, GROUP, NAMESPACE, ENDPOINT, SECURITY_GROUP, SUBNET = SAMPLES
+IMAGE, ROLE, KEY, ARTIFACTS, CAPTURE, DATA, LABELS, LOGGED, NO_CHAMPION, STATE, *_NAMES = SAMPLES
+GROUP, NAMESPACE, ENDPOINT, SECURITY_GROUP, SUBNET = _NAMES
 ENVIRONMENT = {"${environment}": ""}
 """The one environment's variables; the object as a whole is replaced."""
 WHOLE: dict[str, Any] = {"Environment": ENVIRONMENT, "ModelApprovalStatus": "${approval_status}"}
 """Members that are the stack's as a whole. What the SDK writes into the environment of a registered model is meant for
 AWS's own containers."""
+PROBE, GATES = "probe", "gates"
+DECIDING = (PROBE, GATES)
+"""Stages that are given the champion, and whose reports the pipeline decides by."""
 ROOT = PurePosixPath("/opt/ml/processing")
 MEDIA = ["application/json", "text/csv"]
 LINEAGE = (
@@ -87,21 +94,30 @@ def training(stages: Sequence[Stage]) -> dict[str, Any]:
     """Return the definition of the training pipeline, as `compiled.fill` takes it.
 
     Args:
-        stages: The stages of `dvc.yaml`: jobs, then `gates`, then one to register.
+        stages: The stages of `dvc.yaml`: jobs, then `gates`, then one to register. What follows the stage `probe` runs
+            only where that says so.
     """
     author = _Author()
     for stage in (stage for stage in stages if stage.kind != "register"):
         author.add(stage)
-    return author.definition("training", [*author.steps.values(), _verdict(author)])
+    jobs, names = list(author.steps.values()), list(author.steps)
+    if PROBE in names:
+        first = names.index(PROBE) + 1
+        jobs = [*jobs[:first], _worth_it(author, jobs[first:])]
+    # Beside the other condition, not in its branch: SageMaker takes no nested conditions. What waits for a step that
+    # never runs never runs either.
+    return author.definition("training", [*jobs, _verdict(author)])
 
 
 def monitor() -> dict[str, Any]:
     """Return the definition of the monitor pipeline: one job that reads what was captured and what became of it."""
-    author = _Author(parameters={"DataUri": DATA})
+    author = _Author(parameters={})
     told = [MONITOR.name, "--namespace", NAMESPACE, "--endpoint", ENDPOINT]
-    sources = {"capture": CAPTURE, "data": author.parameters["DataUri"]}
-    # It publishes metrics itself, so it cannot be cut off from the network as the others are.
-    author.add(MONITOR, sources, told, folder="reports", isolated=False)
+    told += ["--capture", CAPTURE, "--labels", LABELS, "--state", STATE]
+    told += ["--labelled", LOGGED, "--report", f"{ARTIFACTS}/reports"]
+    # It calls AWS itself, so it cannot be cut off from the network as the others are: of what was captured it reads
+    # some hours, and a report has to stay although the job then fails.
+    author.add(MONITOR, told=told, folder=None, isolated=False)
     return author.definition("monitor", list(author.steps.values()))
 
 
@@ -145,10 +161,10 @@ class _Author:
         sources: dict[str, Any] | None = None,
         told: Sequence[Any] | None = None,
         *,
-        folder: str = "runs",
+        folder: str | None = "runs",
         isolated: bool | str = True,
     ) -> None:
-        """Write the job of a stage."""
+        """Write the job of a stage; without a folder of its own, its results go where it puts them itself."""
         sources = sources or self._sources(stage)
         isolated = "${isolated}" if stage.tracks else isolated
         cache = CacheConfig(enable_caching=True, expire_after="P30D") if stage.cached else None
@@ -168,9 +184,9 @@ class _Author:
             return properties.ModelArtifacts.S3ModelArtifacts
         return properties.ProcessingOutputConfig.Outputs["out"].S3Output.S3Uri
 
-    def verdict(self, path: str) -> JsonGet:
-        """Return what `reports/gates.json` says under a name."""
-        return JsonGet(step_name="gates", property_file=self.files["gates"], json_path=path)
+    def said(self, stage: str, path: str) -> JsonGet:
+        """Return what the report of `gates` or `probe` says under a name."""
+        return JsonGet(step_name=stage, property_file=self.files[stage], json_path=path)
 
     def definition(self, name: str, steps: list[Any]) -> dict[str, Any]:
         """Return what the SDK writes, without its samples and without what it adds for containers of its own."""
@@ -184,7 +200,9 @@ class _Author:
     def _sources(self, stage: Stage) -> dict[str, Any]:
         sources: dict[str, Any] = {"data": self.parameters["DataUri"]} if stage.reads_data else {}
         sources |= {name: self.made(name) for name in stage.needs}
-        return sources | ({"champion": self.parameters["ChampionUri"]} if stage.name == "gates" else {})
+        if stage.name in DECIDING:
+            sources["champion"] = self.parameters["ChampionUri"]
+        return sources | ({"logged": LOGGED} if stage.name == PROBE else {})
 
     def _told(self, stage: Stage) -> list[Any]:
         """Return what a stage is told of the run, beside its own parameters; an empty text leaves those as they are."""
@@ -194,18 +212,20 @@ class _Author:
                 *("--since", known["DataFrom"], "--as-of", known["DataUntil"]),
                 *("--windows-days", known["WindowsDays"], "--data-version", known["DataVersion"]),
             ],
-            "gates": ["--champion"],
+            PROBE: ["--champion", "--reason", known["Reason"], "--windows-days", known["WindowsDays"]],
+            GATES: ["--champion"],
         }
         return told.get(stage.name, [])
 
     def _verdicts(self, stage: Stage) -> list[PropertyFile]:
-        if stage.name != "gates":
+        if stage.name not in DECIDING:
             return []
-        self.files["gates"] = PropertyFile(name="Gates", output_name="out", path="reports/gates.json")
-        return [self.files["gates"]]
+        name = stage.name
+        self.files[name] = PropertyFile(name=name.title(), output_name="out", path=f"reports/{name}.json")
+        return [self.files[name]]
 
     def _processed(
-        self, stage: Stage, sources: dict[str, Any], told: Sequence[Any], *, folder: str, isolated: bool | str
+        self, stage: Stage, sources: dict[str, Any], told: Sequence[Any], *, folder: str | None, isolated: bool | str
     ) -> Any:
         processor = Processor(
             role=ROLE,
@@ -229,7 +249,7 @@ class _Author:
         output = ProcessingS3Output(s3_uri=uri, local_path=str(ROOT / "out"), s3_upload_mode="EndOfJob")
         return processor.run(
             inputs=[_input(name, uri) for name, uri in sources.items()],
-            outputs=[ProcessingOutput(output_name="out", s3_output=output)],
+            outputs=[ProcessingOutput(output_name="out", s3_output=output)] if folder else [],
             arguments=list(told),
         )
 
@@ -258,12 +278,18 @@ class _Author:
         return trainer.train()
 
 
+def _worth_it(author: _Author, steps: list[Any]) -> ConditionStep:
+    """Return the step that goes on where the probe says so; where it does not, the run has done all that it should."""
+    go = ConditionEquals(left=author.said(PROBE, "go"), right=True)
+    return ConditionStep(name="worth-it", conditions=[go], if_steps=steps, else_steps=[])
+
+
 def _verdict(author: _Author) -> ConditionStep:
     """Return the step that registers what passed every gate, and ends the run with the reason for what did not."""
-    refused = FailStep("refused", error_message=Join(on=": ", values=["not registered", author.verdict("reason")]))
+    refused = FailStep("refused", error_message=Join(on=": ", values=["not registered", author.said(GATES, "reason")]))
     return ConditionStep(
         name="verdict",
-        conditions=[ConditionEquals(left=author.verdict("passed"), right=True)],
+        conditions=[ConditionEquals(left=author.said(GATES, "passed"), right=True)],
         if_steps=[_register(author)],
         else_steps=[refused],
     )
@@ -276,7 +302,7 @@ def _register(author: _Author) -> ModelStep:
         s3_model_data_url=author.made(trained), image_uri=IMAGE, role_arn=ROLE, sagemaker_session=author.session
     )
     told = {
-        **{name: author.verdict(name) for name in LINEAGE},
+        **{name: author.said(GATES, name) for name in LINEAGE},
         "champion": known["Champion"],
         "data_version": known["DataVersion"],
         "execution": ExecutionVariables.PIPELINE_EXECUTION_ARN,

@@ -37,6 +37,8 @@ class Jobs:
     """`s3://` prefix of the versioned data."""
     artifacts_bucket: pulumi.Input[str]
     """Bucket of everything that runs make."""
+    labelled_uri: pulumi.Input[str]
+    """`s3://` prefix of answers whose labels have landed."""
     tracked: bool = False
     """Whether there is a tracking server; a job that writes to it cannot be cut off from the network."""
 
@@ -55,6 +57,7 @@ class Jobs:
             "key_arn": self.key_arn,
             "data_uri": self.data_uri,
             "artifacts_uri": self.artifacts_uri,
+            "logged_uri": self.labelled_uri,
             "isolated": not self.tracked,
             "subnet_ids": None if place is None else list(place.subnet_ids),
             "security_group_ids": None if place is None else list(place.security_group_ids),
@@ -74,23 +77,26 @@ def training_definition(
         jobs: What its jobs have in common.
         group_name: Model package group that a model is registered in once every gate has passed.
         approval: `auto` registers as Approved, `manual` as PendingManualApproval.
-        no_champion_uri: What the gates are given while there is no champion.
+        no_champion_uri: What the probe and the gates are given while there is no champion.
     """
     status = "Approved" if approval == "auto" else "PendingManualApproval"
     values = {"group_name": group_name, "approval_status": status, "no_champion_uri": no_champion_uri}
     return fill(jobs.compiled["training"], jobs.values() | values)
 
 
-def monitor_definition(jobs: Jobs, *, capture_uri: pulumi.Input[str], namespace: str, endpoint: str) -> dict[str, Any]:
+def monitor_definition(
+    jobs: Jobs, *, places: Mapping[str, pulumi.Input[str]], namespace: str, endpoint: str
+) -> dict[str, Any]:
     """Return the definition of the monitor pipeline.
 
     Args:
         jobs: What it has in common with the jobs of the training pipeline.
-        capture_uri: `s3://` prefix of captured requests.
+        places: `s3://` prefixes: `capture_uri` of captured requests, `labels_uri` of labels, and `state_uri` of what
+            the monitor keeps from run to run.
         namespace: CloudWatch namespace that it publishes in.
         endpoint: The one dimension of what it publishes.
     """
-    values = {"capture_uri": capture_uri, "namespace": namespace, "endpoint": endpoint}
+    values = {**places, "namespace": namespace, "endpoint": endpoint}
     return fill(jobs.compiled["monitor"], jobs.values() | values)
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "monitoring",
     "pipeline",
     "preview",
+    "retrain",
     "scheduler",
     "serving",
     "tracking",
@@ -26,9 +27,10 @@ __all__ = [
 
 
 def training(names: Names) -> Document:
-    """Jobs of the training pipeline: read the data and earlier results, write results."""
+    """Jobs of the training pipeline: read the data, labelled answers and earlier results, write results."""
     return document(
         *_read(names, "data", "Data"),
+        *_read(names, "capture", "Labelled", "labelled/*"),
         *_read(names, "artifacts", "Results", "runs/*", "models/*"),
         _write(names, "artifacts", "WriteResults", "runs/*", "models/*"),
         *_run_image(names, "/aws/sagemaker/ProcessingJobs", "/aws/sagemaker/TrainingJobs"),
@@ -36,13 +38,16 @@ def training(names: Names) -> Document:
 
 
 def monitoring(names: Names) -> Document:
-    """Jobs of the monitor pipeline: read what was captured and what serves, write reports, publish the metrics."""
+    """Jobs of the monitor pipeline: read what was captured and labelled, and what serves; keep and tell findings."""
+    capture, artifacts = names.bucket_arn("capture"), names.bucket_arn("artifacts")
     versions = [names.arn("sagemaker", f"{kind}/{names.prefix}-*") for kind in ("model", "endpoint-config")]
     return document(
-        *_read(names, "capture", "Captured"),
-        *_read(names, "data", "Labels"),
-        *_read(names, "artifacts", "Baseline", "models/*", "reports/*"),
-        _write(names, "artifacts", "WriteReports", "reports/*"),
+        *_read(names, "capture", "Captured", "requests/*", "state/*"),
+        *_read(names, "data", "Labels", "labels/*"),
+        *_read(names, "artifacts", "Reports", "reports/*"),
+        allow("Model", ["s3:GetObject"], f"{artifacts}/models/*"),
+        # Objects in one piece: there is no multipart upload to abort.
+        allow("Keep", ["s3:PutObject"], f"{capture}/state/*", f"{capture}/labelled/*", f"{artifacts}/reports/*"),
         allow("Endpoint", ["sagemaker:DescribeEndpoint"], names.arn("sagemaker", f"endpoint/{names.prefix}")),
         allow("Serves", ["sagemaker:DescribeEndpointConfig", "sagemaker:DescribeModel"], *versions),
         *_run_image(names, "/aws/sagemaker/ProcessingJobs"),
@@ -54,7 +59,7 @@ def serving(names: Names) -> Document:
     """The endpoint: fetch the model, write what is captured."""
     return document(
         *_read(names, "artifacts", "Models", "models/*"),
-        _write(names, "capture", "Capture", "*"),
+        _write(names, "capture", "Capture", "requests/*"),
         *_run_image(names, names.endpoint_log_group),
         # A rollout with automatic rollback looks at its alarms as this role.
         allow("Rollback", ["cloudwatch:DescribeAlarms"], *map(names.alarm_arn, ROLLBACK)),
@@ -107,6 +112,8 @@ def controller(names: Names, *, data_prefix: str, record_prefix: str) -> Documen
             f"arn:{names.partition}:budgets::{names.account}:budget/{names.of('budget')}",
         ),
         *_list(names, "data", "NewData", f"{data_prefix}*"),
+        # Listed too: of an object that is not there, S3 says to others only that access is denied.
+        *_read(names, "artifacts", "Probes", "runs/*/probe/reports/probe.json"),
         *_record(names, record_prefix),
         _publish(names.namespace),
         allow("Tell", ["sns:Publish"], names.arn("sns", names.of("alerts"))),
@@ -180,6 +187,11 @@ def delivery(names: Names) -> Document:
         allow("Push", [f"ecr:{action}" for action in push], repository),
         allow("Login", ["ecr:GetAuthorizationToken"], "*", when=_in_region(names)),
     )
+
+
+def retrain(names: Names) -> Document:
+    """The workflow that asks for a retraining: wake the controller, which decides."""
+    return document(allow("Wake", ["lambda:InvokeFunction"], names.function_arn("controller")))
 
 
 def preview(names: Names) -> Document:

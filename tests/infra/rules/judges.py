@@ -25,11 +25,12 @@ def folder() -> Path:
     return Path(named) if named else ROOT / ".venv-judge" / "bin"
 
 
-def need_judges() -> None:
+def need_judges(*commands: str) -> None:
     """Skip the test without them, or fail it where LOOPWRIGHT_REQUIRE holds the word `terraform`."""
-    if (folder() / "checkov").is_file():
+    missing = [command for command in commands or ("checkov", "cfn-lint") if not (folder() / command).is_file()]
+    if not missing:
         return
-    reason = f"checkov, parliament and cfn-lint are not in {folder()}; LOOPWRIGHT_JUDGES names where they are"
+    reason = f"{', '.join(missing)}: not in {folder()}; LOOPWRIGHT_JUDGES names where they are"
     if "terraform" in os.environ.get("LOOPWRIGHT_REQUIRE", "").replace(",", " ").split():
         pytest.fail(reason)
     pytest.skip(reason)

@@ -8,6 +8,7 @@ from rules.plan import listed
 from rules.registry import rule
 
 LONGEST_SECONDS = 86_400
+BRANCHES = ("IfSteps", "ElseSteps")
 STATUS = {"auto": "Approved", "manual": "PendingManualApproval"}
 
 
@@ -84,8 +85,8 @@ def flow(plan):
         if len(names) != len(set(names)):
             yield pipeline.address, "two steps share a name"
         before = set()
-        for step in definition.get("Steps", []):
-            for used in _gets(step):
+        for step in _in_order(definition.get("Steps", [])):
+            for used in _gets({**step, "Arguments": _own(step)}):
                 kind, _, rest = used.partition(".")
                 name = rest.split(".")[0]
                 if (kind == "Parameters" and name not in parameters) or (
@@ -95,6 +96,18 @@ def flow(plan):
             before.add(step.get("Name"))
             if step.get("Type") in {"Lambda", "Callback", "EMR"}:
                 yield pipeline.address, f"{step['Name']} leaves SageMaker"
+
+
+def _in_order(steps):
+    """Yield steps as they stand, those of its branches behind each condition."""
+    for step in steps:
+        yield step
+        for branch in BRANCHES:
+            yield from _in_order(step.get("Arguments", {}).get(branch, []))
+
+
+def _own(step):
+    return {key: value for key, value in step.get("Arguments", {}).items() if key not in BRANCHES}
 
 
 def _gets(value):
@@ -113,11 +126,13 @@ def approval(plan):
     """What passed every gate is registered behind a verdict, in the stack's group, with the status of the contract."""
     groups = {group.physical for group in plan.of("aws_sagemaker_model_package_group")}
     for pipeline in plan.of("aws_sagemaker_pipeline"):
-        for step in plan.definition(pipeline).get("Steps", []):
-            if step.get("Type") == "RegisterModel":
-                yield pipeline.address, "a model is registered that no gate has passed"
-            if step.get("Type") == "Condition" and not step.get("Arguments", {}).get("Conditions"):
-                yield pipeline.address, "the verdict asks nothing"
+        steps = list(_in_order(plan.definition(pipeline).get("Steps", [])))
+        conditions = [step["Arguments"] for step in steps if step.get("Type") == "Condition"]
+        if not all(condition.get("Conditions") for condition in conditions):
+            yield pipeline.address, "the verdict asks nothing"
+        passed = [inner["Name"] for condition in conditions if _asks_gates(condition) for inner in condition["IfSteps"]]
+        if any(step.get("Type") == "RegisterModel" and step["Name"] not in passed for step in steps):
+            yield pipeline.address, "a model is registered that no gate has passed"
     for pipeline, step in plan.steps():
         if step.get("Type") == "RegisterModel":
             arguments = step["Arguments"]
@@ -127,6 +142,10 @@ def approval(plan):
                 yield pipeline.address, "registered in a group that is none of the stack"
             if not arguments.get("CustomerMetadataProperties", {}).get("artefact_sha256"):
                 yield pipeline.address, "nothing says which artefact was approved (T12)"
+
+
+def _asks_gates(condition):
+    return any(used.startswith("Steps.gates.") for used in _gets(condition.get("Conditions")))
 
 
 @rule("SM-BOUND", "T15: cost runaway")

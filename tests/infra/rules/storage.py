@@ -8,6 +8,8 @@ from rules.statements import policies, statements
 
 PRIVATE = ("block_public_acls", "block_public_policy", "ignore_public_acls", "restrict_public_buckets")
 LONGEST_CAPTURE_DAYS = 365
+# Keys of what holds rows of somebody: requests, what the monitor keeps of them, and those with labels.
+ROWS = ("requests/x", "state/rows/x", "labelled/2026-01-01T00-00Z.parquet")
 
 
 def _buckets(plan):
@@ -131,10 +133,16 @@ def capture_expires(plan):
 
 def _expires(plan, bucket):
     part = _part(plan, bucket, "aws_s3_bucket_lifecycle_configuration")
-    rules = [each for each in _enabled(part) if _everywhere(each)] if part else []
-    days = [(first(each.get("expiration")) or {}).get("days") for each in rules]
-    old = [(first(each.get("noncurrent_version_expiration")) or {}).get("noncurrent_days") for each in rules]
-    return all(any(isinstance(d, int) and 0 < d <= LONGEST_CAPTURE_DAYS for d in found) for found in (days, old))
+    rules = _enabled(part) if part else []
+    everywhere = [each for each in rules if _everywhere(each)]
+    old = [(first(each.get("noncurrent_version_expiration")) or {}).get("noncurrent_days") for each in everywhere]
+    days = [[(first(each.get("expiration")) or {}).get("days") for each in rules if _covers(each, key)] for key in ROWS]
+    return all(any(isinstance(d, int) and 0 < d <= LONGEST_CAPTURE_DAYS for d in found) for found in (old, *days))
+
+
+def _covers(rule, key):
+    """Tell whether a rule of a lifecycle is for a key."""
+    return key.startswith((first(rule.get("filter")) or {}).get("prefix") or "")
 
 
 @rule("S3-LIVE", "T19: what is in use must not expire")

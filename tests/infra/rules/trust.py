@@ -66,7 +66,7 @@ def github(plan):
         subjects = statement.condition(f"{GITHUB}:sub", "StringEquals")
         if len(subjects) != 1 or not SUBJECT.fullmatch(subjects[0]):
             yield policy.where, f"the subject is not one repository's environment by its ids: {subjects}"
-        elif subjects[0].rpartition(":")[2] not in {project, f"{project}-preview"}:
+        elif subjects[0].rpartition(":")[2] not in {project, f"{project}-preview", f"{project}-retrain"}:
             yield policy.where, f"{subjects[0]} is not an environment of this stack"
         if set(statement.raw.get("Condition", {})) != {"StringEquals"}:
             yield policy.where, "another operator than StringEquals is used"

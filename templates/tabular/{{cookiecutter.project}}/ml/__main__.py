@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # Each command imports only what it needs: the serving environment has no more than that.
 COMMANDS = {
     "prepare": ("ml.prepare:main", "check and split the data (a stage of dvc.yaml)"),
+    "probe": ("ml.probe:main", "try windows against the champion; choose one, or end the run (a stage)"),
     "train": ("ml.train:main", "fit the model (a stage)"),
     "evaluate": ("ml.evaluate:main", "judge it on the test rows (a stage)"),
     "gates": ("ml.gates:main", "ask every gate (a stage)"),

@@ -13,7 +13,7 @@ from ml import bodies
 from ml.serving.values import level
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +24,10 @@ class Answer:
     """SHA-256 of the model that answered; None where the answer does not say, as in CSV."""
     columns: dict[str, list[Any]]
     """`value`, or `label` and `probability`, n of each."""
+    classes: tuple[str, ...] = ()
+    """Of a classification, as text."""
+    probabilities: list[list[float]] | None = None
+    """Of a classification: n times one for each class."""
 
 
 def read(captured: Any, rows: int) -> Answer | None:
@@ -43,8 +47,12 @@ def _json(body: bytes) -> Answer:
     said, model = document["predictions"], document["model"]["sha256"]
     if not all("probabilities" in row for row in said):
         return Answer(model=model, columns={"value": [float(row["prediction"]) for row in said]})
-    shares = [_share(level(row["prediction"]), row["probabilities"]) for row in said]
-    return Answer(model=model, columns={"label": [str(row["prediction"]) for row in said], "probability": shares})
+    return _classified(
+        model,
+        [str(row["prediction"]) for row in said],
+        [_share(level(row["prediction"]), row["probabilities"]) for row in said],
+        [row["probabilities"] for row in said],
+    )
 
 
 def _csv(body: bytes) -> Answer:
@@ -52,10 +60,18 @@ def _csv(body: bytes) -> Answer:
     if len(head) == 1:
         return Answer(model=None, columns={"value": [float(value) for (value,) in rows]})
     names = [name.removeprefix("probability_") for name in head[1:]]
-    shares = [_share(label, dict(zip(names, found, strict=True))) for label, *found in rows]
+    said = [dict(zip(names, found, strict=True)) for _, *found in rows]
+    shares = [_share(label, of_row) for (label, *_), of_row in zip(rows, said, strict=True)]
     # A boolean is written as JSON has it, and counted as Python does.
     labels = [label.title() if set(names) == {"false", "true"} else label for label, *_ in rows]
-    return Answer(model=None, columns={"label": labels, "probability": shares})
+    return _classified(None, labels, shares, said)
+
+
+def _classified(model: str | None, labels: list[str], shares: list[float], said: Sequence[Mapping[str, Any]]) -> Answer:
+    classes = tuple(said[0])
+    columns: dict[str, list[Any]] = {"label": labels, "probability": shares}
+    of_each = [[float(row[name]) for name in classes] for row in said]
+    return Answer(model=model, columns=columns, classes=classes, probabilities=of_each)
 
 
 def _share(label: str, shares: Mapping[str, Any]) -> float:

@@ -129,14 +129,14 @@ def save(found: Baseline, folder: Path) -> None:
     (folder / FILE).write_text(_text(document) + "\n", encoding="utf-8")
 
 
-def load(folder: Path) -> Baseline:
-    """Read the baseline that `save` wrote.
+def load(folder: Path, name: str = FILE) -> Baseline:
+    """Read the baseline that `save` wrote, or a copy with another name.
 
     Raises:
         BaselineError: There is none, or it is of another format.
     """
     try:
-        document = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        document = json.loads((folder / name).read_text(encoding="utf-8"))
     except (OSError, json.JSONDecodeError) as error:
         raise BaselineError(
             f"the baseline in {folder} cannot be read", because=str(error), attempt="train the model again"

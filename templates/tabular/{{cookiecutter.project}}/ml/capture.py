@@ -44,11 +44,15 @@ class Request:
     line: int
     """Counted from 1."""
     event: str | None
-    """SageMaker's id of the request."""
+    """SageMaker's id of the request: two of a kind are one request, captured twice."""
+    id: str | None
+    """What labels name the request by: the `inferenceId` that the caller gave, else SageMaker's own."""
     time: datetime | None
     """When it was answered, in UTC."""
     accepted: int
     """Rows that the data contract accepts."""
+    rows: tuple[int, ...]
+    """Which rows of the request these are, counted from 0."""
     columns: tuple[Columns, ...]
     """These rows, in parts that follow each other."""
     answer: Answer | None
@@ -57,35 +61,36 @@ class Request:
     """Row (from 0; None for a request as a whole) and reason of the others, once a row."""
 
 
-def read(folder: Path, door: Door) -> Iterator[Request]:
-    """Yield every request in the `*.jsonl` files below ``folder``, in the order of their names."""
-    for path in sorted(path for path in folder.rglob("*.jsonl") if path.is_file()):
-        name = path.relative_to(folder).as_posix()
-        with path.open("rb") as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    yield _request(name, number, line, door)
+def read(path: Path, name: str, door: Door) -> Iterator[Request]:
+    """Yield every request of a file, which is called ``name`` where it was found."""
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            if line.strip():
+                yield _request(name, number, line, door)
 
 
 def _request(file: str, number: int, line: bytes, door: Door) -> Request:
-    event, time, accepted, answer = None, None, 0, None
+    event, given, time, accepted, answer = None, None, None, 0, None
     columns: list[Columns] = []
     refused: list[tuple[int | None, str]]
     try:
         record = _record(line)
-        event, time = _metadata(record)
+        event, given, time = _metadata(record)
         columns, accepted, refused = judge(*_body(record), door, time.replace(tzinfo=None) if time else None)
         answer = None if refused else answers.read(record["captureData"].get("endpointOutput"), accepted)
     except UnreadableError as error:
         refused = [(None, str(error))]
     except Refused as error:  # of its Content-Type or its size: there are no rows yet
         refused = [(None, error.what)]
+    broken = {row for row, _ in refused}
     return Request(
         file=file,
         line=number,
         event=event,
+        id=given or event,
         time=time,
         accepted=accepted,
+        rows=tuple(row for row in range(accepted + len(broken)) if row not in broken),
         columns=tuple(columns),
         answer=answer,
         refused=tuple(refused),
@@ -131,17 +136,18 @@ def _record(line: bytes) -> dict[str, Any]:
     return record
 
 
-def _metadata(record: dict[str, Any]) -> tuple[str | None, datetime | None]:
-    """Return the id and the time of a request, None where there is none: it can be judged without them."""
+def _metadata(record: dict[str, Any]) -> tuple[str | None, str | None, datetime | None]:
+    """Return both ids and the time of a request, None where there is none: it can be judged without them."""
     found = record.get("eventMetadata")
     found = found if isinstance(found, dict) else {}
-    event, text = found.get("eventId"), found.get("inferenceTime")
+    event, given = (name if isinstance(name := found.get(key), str) else None for key in ("eventId", "inferenceId"))
+    text = found.get("inferenceTime")
     try:
         time = datetime.fromisoformat(text) if isinstance(text, str) else None
         time = time.replace(tzinfo=UTC) if time and time.tzinfo is None else time and time.astimezone(UTC)
     except (ValueError, OverflowError):
         time = None
-    return event if isinstance(event, str) else None, time
+    return event, given, time
 
 
 def _body(record: dict[str, Any]) -> tuple[bytes, Media]:

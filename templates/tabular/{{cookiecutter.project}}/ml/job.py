@@ -8,8 +8,9 @@ SageMaker's conventions are those of `/opt/ml`, or of the folder that OPT_ML nam
 
 Any other platform says the same in words: `python -m ml job --source NAME=FOLDER --out FOLDER STAGE ...`. The source
 `data` becomes the folder `data/`, and its `history/*.parquet` are rows that came after `history.parquet`. The source
-`champion` is the model that serves. Every other source is what an earlier stage left, laid out as in the repository,
-or its `model.tar.gz`. Without a platform, the stage runs where it is called, as `python -m ml STAGE` does.
+`champion` is the model that serves. The source `logged`, or the folder `labelled` in `data`, holds its answers with
+their labels. Every other source is what an earlier stage left, laid out as in the repository, or its `model.tar.gz`.
+Without a platform, the stage runs where it is called, as `python -m ml STAGE` does.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from ml.errors import LoopError
-from ml.paths import ARCHIVE, CHAMPION, HISTORY, MODEL
+from ml.paths import ARCHIVE, CHAMPION, HISTORY, LABELLED, MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -120,6 +121,8 @@ def lay_out(platform: Platform, workspace: Path) -> None:
     for name, folder in platform.sources.items():
         if name == "data":
             _data(folder, workspace)
+        elif name == "logged":
+            _copy(folder, workspace / LABELLED)
         elif (folder / ARCHIVE.name).is_file():
             _unpack(folder / ARCHIVE.name, workspace / (CHAMPION if name == "champion" else MODEL))
             if name != "champion":
@@ -226,6 +229,8 @@ def _data(folder: Path, workspace: Path) -> None:
     for path in sorted(folder.iterdir()):
         if path.is_file():
             _copy(path, workspace / HISTORY.parent / path.name)
+    if (folder / LABELLED.name).is_dir():
+        _copy(folder / LABELLED.name, workspace / LABELLED)
     if parts:
         import polars as pl  # noqa: PLC0415 - only who has to put files together waits for it
 

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml.metrics import EPSILON
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ml.model import Floats, Prediction
+
+EPSILON = 1e-7
+"""A prediction counts as never quite certain of a class, so that its log loss is finite."""
 
 
 @dataclass(frozen=True, kw_only=True)

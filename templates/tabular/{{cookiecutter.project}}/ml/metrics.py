@@ -12,15 +12,13 @@ import numpy as np
 from sklearn import metrics as sk
 
 from ml.contract import LOWER_IS_BETTER, METRICS
+from ml.losses import EPSILON
 from ml.model import Prediction
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ml.model import Floats
-
-EPSILON = 1e-7
-"""A trivial prediction is never quite certain, so that its log loss is finite."""
 
 
 def score(name: str, truth: Floats, prediction: Prediction) -> float:

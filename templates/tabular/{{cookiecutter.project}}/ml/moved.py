@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import polars as pl
-
-from ml import baseline
-from ml.artefact import digest
 from ml.drift.compare import compare
-from ml.drift.measure import measure
+from ml.watch.profiles import Profiles, profiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator
 
-    from ml.capture import Request
+    from ml.baseline import Baseline
     from ml.drift.compare import Report
-    from ml.drift.reference import Reference
-    from ml.signature import Columns
+    from ml.watch.state import State
     from ml.window import Window
 
 PERIODS = 7
@@ -29,44 +21,11 @@ PERIODS = 7
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sample:
-    """The accepted rows of the latest periods, period by period."""
-
-    least: int
-    """Rows that a comparison needs."""
-    window: Window
-    """The latest period."""
-    periods: dict[int, list[Request]] = field(default_factory=lambda: defaultdict(list))
-    """Requests by how many periods ago they were answered."""
-
-    def add(self, request: Request) -> None:
-        """Keep a request, if it is of one of these periods."""
-        if request.time is None or not request.accepted or request.time >= self.window.end:
-            return
-        # Rounded down from the end, which is in no period: its start is in a period.
-        ago = -((request.time - self.window.end) // (self.window.end - self.window.start)) - 1
-        if ago < PERIODS:
-            self.periods[ago].append(request)
-
-    def latest(self, model: str) -> list[Request]:
-        """Return the requests of so many periods that they hold enough rows; none if all of them do not.
-
-        Args:
-            model: SHA-256 of the model that serves; what another one answered is left out.
-        """
-        found: list[Request] = []
-        for ago in range(PERIODS):
-            found += [each for each in self.periods.get(ago, ()) if _of(each, model)]
-            if sum(each.accepted for each in found) >= self.least:
-                return found
-        return []
-
-
-@dataclass(frozen=True, kw_only=True)
 class Movement:
     """What was compared."""
 
-    requests: int
+    periods: int
+    """How many of them it took to have enough rows."""
     inputs: Report
     predictions: Report | None
     """None where no answer could be read."""
@@ -76,11 +35,6 @@ class Movement:
         said = {} if self.predictions is None else {"PredictionDrift": self.predictions.ratio}
         return {"DriftScore": self.inputs.ratio, "DriftedShare": self.inputs.share} | said
 
-    @property
-    def broken_share(self) -> float:
-        """The share of the inputs that are more likely at fault than drifting."""
-        return len({name for name, _ in self.inputs.breaks}) / max(1, len(self.inputs.moves))
-
     def scores(self) -> Iterator[tuple[str, float]]:
         """Yield each input and how far it moved."""
         return ((move.name, move.ratio) for move in self.inputs.moves)
@@ -88,43 +42,31 @@ class Movement:
     def document(self) -> dict[str, Any]:
         """Return the comparison for JSON."""
         said = None if self.predictions is None else self.predictions.document()
-        return {"requests": self.requests, "inputs": self.inputs.document(), "predictions": said}
+        return {"periods": self.periods, "inputs": self.inputs.document(), "predictions": said}
 
 
-def moved(sample: Sample, folder: Path) -> Movement | None:
-    """Compare the latest rows with the baseline of the model in ``folder``; None where there are too few.
+def moved(state: State, window: Window, model: str, base: Baseline, least: int) -> Movement | None:
+    """Compare the rows of the latest periods with the baseline of the model that answered them.
 
-    Raises:
-        BaselineError: The model has no baseline that can be read.
+    Args:
+        state: What was kept of each period.
+        window: The latest one.
+        model: SHA-256 of the model that serves; what another one answered is left out.
+        base: Its baseline.
+        least: Rows that a comparison needs. So many periods are added up as it takes, but `PERIODS` at most.
+
+    Returns:
+        What moved; None where there are too few rows.
     """
-    base = baseline.load(folder)
-    requests = sample.latest(digest(folder))
-    if not requests:
-        return None
-    rows = _frame([columns for each in requests for columns in each.columns])
-    said = [each.answer.columns for each in requests if each.answer]
-    return Movement(
-        requests=len(requests),
-        inputs=_compared(base.inputs, rows),
-        predictions=_compared(base.predictions, _said(said)) if said else None,
-    )
-
-
-def _compared(reference: Reference, rows: pl.DataFrame) -> Report:
-    return compare(reference, measure(rows, reference.profile.features))
-
-
-def _of(request: Request, model: str) -> bool:
-    return request.answer is None or request.answer.model in {None, model}
-
-
-def _frame(parts: Sequence[Columns]) -> pl.DataFrame:
-    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    types = {"O": pl.String(), "M": pl.Datetime("us")}
-    return pl.DataFrame(
-        {name: pl.Series(values, dtype=types.get(values.dtype.kind, pl.Float64())) for name, values in joined.items()}
-    )
-
-
-def _said(parts: Sequence[dict[str, list[Any]]]) -> pl.DataFrame:
-    return pl.DataFrame({name: [value for part in parts for value in part[name]] for name in parts[0]})
+    found: Profiles | None = None
+    for ago in range(PERIODS):
+        more = profiles(state, window.ago(ago), model, base)
+        found = more if found is None else found + more if more else found
+        if found and found.inputs.rows >= least:
+            said = found.predictions
+            return Movement(
+                periods=ago + 1,
+                inputs=compare(base.inputs, found.inputs),
+                predictions=compare(base.predictions, said) if said.rows else None,
+            )
+    return None

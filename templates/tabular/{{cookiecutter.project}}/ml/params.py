@@ -30,6 +30,8 @@ class Prepare(_Part):
     since: datetime | None = None
     as_of: datetime | None
     window_days: Annotated[float, Field(gt=0)] | None
+    recent_days: Annotated[float, Field(gt=0)] | None = None
+    """The test is `test_share` of the rows of the newest so many days, if that is enough; None: of all rows."""
     test_share: Share
     entity_share: Share
 
@@ -65,7 +67,16 @@ class Run(_Part):
     as_of: str = ""
     """An ISO time; empty leaves `prepare.as_of`."""
     windows_days: str = ""
-    """Whole numbers with commas between; rows for the longest are kept. Empty leaves `prepare.window_days`."""
+    """Whole numbers with commas between; rows for the longest are kept, and the test is of the shortest. Empty leaves
+    `prepare.window_days`."""
+
+    def lengths(self) -> list[int]:
+        """Return the windows in days; none where the run is told of none.
+
+        Raises:
+            ValueError: One is no whole number.
+        """
+        return [int(days) for days in self.windows_days.split(",")] if self.windows_days else []
 
     def over(self, how: Prepare) -> Prepare:
         """Return ``how`` with what this run was told.
@@ -75,8 +86,8 @@ class Run(_Part):
         """
         told: dict[str, object] = {name: when for name in ("since", "as_of") if (when := getattr(self, name))}
         try:
-            if self.windows_days:
-                told["window_days"] = max(int(days) for days in self.windows_days.split(","))
+            if lengths := self.lengths():
+                told |= {"window_days": max(lengths), "recent_days": min(lengths)}
             return Prepare.model_validate(how.model_dump() | told)
         except ValueError as error:
             because = " ".join(str(error).split())

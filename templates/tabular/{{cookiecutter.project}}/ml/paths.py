@@ -5,10 +5,13 @@ from pathlib import Path
 HISTORY = Path("data/history.parquet")
 TRAIN = Path("data/prepared/train.parquet")
 TEST = Path("data/prepared/test.parquet")
+LABELLED = Path("data/labelled")
+"""What the champion answered and what became of it, where the monitor or a platform left it."""
 MODEL = Path("model")
 
 REPORTS = Path("reports")
 PREPARED = REPORTS / "prepare.json"
+PROBED = REPORTS / "probe.json"
 TRAINED = REPORTS / "train.json"
 METRICS = REPORTS / "metrics.json"
 BASELINE = REPORTS / "baseline.json"

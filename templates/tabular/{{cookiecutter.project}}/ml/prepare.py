@@ -122,7 +122,8 @@ def prepared(
     keys = Keys.of(contract)
     known = labelled(since(history, keys, how.since), keys, how.as_of)
     rows = without(known, golden, keys)
-    parts = split(rows, keys, share=how.test_share, entity_share=how.entity_share, seed=seed)
+    share = _share(rows, keys, how, contract.drift.min_rows)
+    parts = split(rows, keys, share=share, entity_share=how.entity_share, seed=seed)
     train, test = window(parts.earlier, keys, how.window_days), with_last_known(parts.later, known, keys)
     facts: dict[str, object] = {
         "rows": history.height,
@@ -134,3 +135,16 @@ def prepared(
         "train_until": None if keys.time is None else train[keys.time].max().isoformat(),  # type: ignore[union-attr]
     }
     return train, test, facts
+
+
+def _share(rows: pl.DataFrame, keys: Keys, how: Prepare, least: int) -> float:
+    """Return the share of the rows that is the test.
+
+    Of a long past, `test_share` would leave a model that is months behind. So where a run says what is recent, it is
+    that share of the recent rows, or of so many more that ``least`` of them judge.
+    """
+    if how.recent_days is None or keys.time is None or rows.is_empty():
+        return how.test_share
+    recent = how.test_share * window(rows, keys, how.recent_days).height
+    enough = least / (1.0 if keys.entity is None else how.entity_share)
+    return min(how.test_share, max(recent, enough) / rows.height)

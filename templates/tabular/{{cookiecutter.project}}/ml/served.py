@@ -5,29 +5,39 @@ from __future__ import annotations
 import tarfile
 from typing import TYPE_CHECKING, Any
 
+from ml.errors import LoopError
+from ml.places import client, place, short
+
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def model(endpoint: str, folder: Path, sagemaker: Any, s3: Any) -> Path | None:
-    """Fetch the model that an endpoint serves; None while it serves none.
+def model(endpoint: str, folder: Path) -> Path | None:
+    """Fetch the model that an endpoint serves into ``folder``; None while it serves none.
 
-    Args:
-        endpoint: Its name.
-        folder: Where to put the model's files.
-        sagemaker: A client of SageMaker.
-        s3: A client of S3.
+    Raises:
+        LoopError: SageMaker or S3 does not say.
     """
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - only who asks AWS waits for it
+
+    try:
+        return _model(endpoint, folder, client("sagemaker"))
+    except (BotoCoreError, ClientError) as error:
+        raise LoopError(
+            f"the endpoint {endpoint} does not say what serves",
+            because=short(error),
+            attempt="let the job describe the endpoint and read its model, or give --model",
+        ) from error
+
+
+def _model(endpoint: str, folder: Path, sagemaker: Any) -> Path | None:
     config = sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
     (variant,) = sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
     container = sagemaker.describe_model(ModelName=variant["ModelName"])["PrimaryContainer"]
-    if not (place := container.get("ModelDataUrl")):
+    if not (uri := container.get("ModelDataUrl")):
         return None
-    bucket, _, key = place.removeprefix("s3://").partition("/")
-    folder.mkdir(parents=True, exist_ok=True)
-    archive = folder / "model.tar.gz"
-    s3.download_file(bucket, key, str(archive))
+    around, _, name = uri.rpartition("/")
+    archive = place(around).fetch(name, folder / "packed")
     with tarfile.open(archive) as packed:
-        packed.extractall(folder, filter="data")
-    archive.unlink()
-    return folder
+        packed.extractall(folder / "model", filter="data")
+    return folder / "model"

@@ -25,14 +25,14 @@ METRICS = {
     "RowsMonitored": Signal(unit="Count", meaning="rows of the window, accepted or refused"),
     "DriftScore": Signal(unit="None", meaning="largest move of a feature as a multiple of what it moves by itself"),
     "DriftedShare": Signal(unit="None", meaning="share of the features that drift"),
-    "PredictionDrift": Signal(unit="None", meaning="the same for the predictions"),
+    "PredictionDrift": Signal(unit="None", meaning="the same of what the model said"),
     "BrokenShare": Signal(
-        unit="None", meaning="share of the rows that the contract refuses, or of the inputs that broke"
+        unit="None", meaning="share of the rows that the contract refuses; 1 where the window as a whole broke"
     ),
     "QualityLoss": Signal(unit="None", meaning="mean loss on rows whose labels have landed"),
-    "QualityCusum": Signal(unit="None", meaning="CUSUM of that loss, in standard deviations"),
+    "QualityCusum": Signal(unit="None", meaning="CUSUM of that loss, in standard errors"),
     "LabelCoverage": Signal(unit="None", meaning="share of the rows old enough whose label has landed"),
-    "LabelAgeDays": Signal(unit="None", meaning="age of the newest label"),
+    "LabelAgeDays": Signal(unit="None", meaning="days since the newest answer whose label has landed"),
 }
 
 FEATURE_EVENT = "feature_drift"

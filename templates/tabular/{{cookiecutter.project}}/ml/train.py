@@ -1,4 +1,4 @@
-"""Stage: fit the model on the prepared rows."""
+"""Stage: fit the model on the prepared rows of the window that the probe chose."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from ml.errors import LoopError
 from ml.features import features
 from ml.frames import columns, signature
 from ml.model import Facts, Label, Model, Prediction, Rows, decide, fit, predict, save, tune
-from ml.paths import MODEL, REPORTS, TRAIN, TRAINED
+from ml.paths import MODEL, PROBED, REPORTS, TRAIN, TRAINED
 from ml.peers import ALONE, met
-from ml.split import Keys, split
+from ml.split import Keys, split, window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,8 @@ class TrainError(LoopError):
 def main(_arguments: Sequence[str] = ()) -> None:
     """Run the stage."""
     contract, how = contracts.load(), params.load()
-    frame = pl.read_parquet(TRAIN)
+    days: float | None = json.loads(PROBED.read_text(encoding="utf-8"))["window_days"]
+    frame = window(pl.read_parquet(TRAIN), Keys.of(contract), days)
     with met(hosts.told(os.environ)) as peers:
         made = trained(frame, contract, how, peers)
     if not peers.hosts.first:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ml import baseline, params, schema, tracking, train
 from ml import contract as contracts
-from ml import params, schema, tracking, train
 from ml.frames import signature
 from ml.model import Facts, fit, save
 from tests.sample import sample
+from tests.watched import Watch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +41,19 @@ def model_folder(frame: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture(scope="session")
+def baselined(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a model of this repository with its baseline, trained on `sample(900, seed=2)`."""
+    folder = tmp_path_factory.mktemp("baselined")
+    contract = contracts.load()
+    rows = sample(900, seed=2).drop_nulls(contract.target)
+    made = train.trained(rows, contract, params.load())
+    save(made.model, folder)
+    made.inputs.save(folder)
+    baseline.save(baseline.baseline(rows, made.inputs, made.unseen, made.model.facts, contract), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return an MLflow database without a run: making its tables takes seconds, so once is enough."""
     path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
@@ -57,3 +71,9 @@ def tracked(empty_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{shutil.copy(empty_database, tmp_path / 'mlflow.db')}")
     return tmp_path
+
+
+@pytest.fixture
+def watch(tmp_path: Path, baselined: Path) -> Watch:
+    """Return an endpoint that nobody has asked yet."""
+    return Watch(tmp_path / "watched", baselined)

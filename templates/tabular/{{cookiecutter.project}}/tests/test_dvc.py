@@ -41,7 +41,7 @@ def imports(path: str) -> set[str]:
 
 def test_the_stages_are_commands_of_ours_in_this_order() -> None:
     assert {name: stage["cmd"] for name, stage in PIPELINE.items()} == {
-        name: f"python -m ml {name}" for name in ("prepare", "train", "evaluate", "gates", "register")
+        name: f"python -m ml {name}" for name in ("prepare", "probe", "train", "evaluate", "gates", "register")
     }
 
 
@@ -56,9 +56,10 @@ def test_a_change_of_its_own_code_reruns_a_stage(stage: str) -> None:
     assert f"ml/{stage}.py" in PIPELINE[stage]["deps"]
 
 
-@pytest.mark.parametrize("stage", ["prepare", "train"])
+@pytest.mark.parametrize("stage", ["prepare", "probe", "train"])
 def test_a_change_of_your_code_reruns_the_stages_that_use_it(stage: str) -> None:
-    used = imports(f"ml/{stage}.py") & YOURS
+    code = [path for path in PIPELINE[stage]["deps"] if path.endswith(".py")]
+    used = {name for path in code for name in imports(path)} & YOURS
     assert used
     assert used <= set(PIPELINE[stage]["deps"])
 
@@ -100,6 +101,7 @@ def test_the_pipeline_writes_where_the_code_does() -> None:
             paths.TEST,
             paths.PREPARED,
             paths.MODEL,
+            paths.PROBED,
             paths.TRAINED,
             paths.METRICS,
             paths.BASELINE,

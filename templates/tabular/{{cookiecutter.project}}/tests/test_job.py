@@ -131,6 +131,15 @@ def test_the_archive_of_the_champion_is_not_taken_for_the_models(tmp_path: Path)
     assert "model.tar.gz" not in seen
 
 
+@pytest.mark.parametrize("source", ["logged", "data/labelled"])
+def test_labelled_answers_lie_where_the_probe_looks_for_them(tmp_path: Path, source: str) -> None:
+    write(tmp_path / "given" / source / "2026-11-24T00-00Z.parquet")
+    (tmp_path / "workspace").mkdir()
+    name = source.partition("/")[0]
+    job.lay_out(job.Platform(sources={name: tmp_path / "given" / name}, out=tmp_path / "out"), tmp_path / "workspace")
+    assert [path.name for path in (tmp_path / "workspace/data/labelled").iterdir()] == ["2026-11-24T00-00Z.parquet"]
+
+
 def test_rows_that_came_later_follow_the_history(tmp_path: Path, program: Path) -> None:
     home, rows = processing(tmp_path / "opt"), pl.DataFrame({"a": [1, 2]})
     for name, shift in (("history.parquet", 0), ("history/2026-02.parquet", 20), ("history/2026-01.parquet", 10)):

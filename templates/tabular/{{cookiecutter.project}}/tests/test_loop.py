@@ -1,4 +1,4 @@
-"""The whole chain in an empty folder: prepare, train, evaluate, gates, register; better and worse models; rollback.
+"""The whole chain in an empty folder: prepare to register; better and worse models; rollback.
 
 The rows are made up by this repository's own data contract, and its own features and model learn from them.
 """
@@ -24,7 +24,7 @@ from tests.sample import sample
 from tests.stages import changed
 
 ROOT = Path.cwd()
-STAGES = ("prepare", "train", "evaluate", "gates", "register")
+STAGES = ("prepare", "probe", "train", "evaluate", "gates", "register")
 WEAK, STRONG = 2, 30
 
 
@@ -104,7 +104,7 @@ def story(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Any
         made.set("loop.yaml", gates__bias=None)
         made.set("params.yaml", train__rounds=STRONG)
         made.run("better", *STAGES[1:])
-        made.run("same", *STAGES[3:])
+        made.run("same", *STAGES[4:])
         made.set("params.yaml", train__rounds=WEAK)
         made.run("worse", *STAGES[1:])
         made.run("back", "rollback", "fetch")
@@ -117,7 +117,7 @@ def verdicts(step: Step) -> dict[str, bool]:
 
 def test_the_first_model_becomes_champion(story: Story) -> None:
     step = story.steps["first"]
-    assert step.exits == [0] * 5
+    assert step.exits == [0] * 6
     assert step.gates["passed"]
     assert set(verdicts(step)) >= {"metric", "baseline", "sanity", "golden", "champion", "latency"}
     assert step.registered == {
@@ -141,7 +141,7 @@ def test_the_stages_leave_what_the_next_ones_read(story: Story) -> None:
 
 def test_a_better_model_takes_its_place(story: Story) -> None:
     step = story.steps["better"]
-    assert step.exits == [0] * 4
+    assert step.exits == [0] * 5
     assert (step.champion, step.versions, step.registered["version"]) == ("2", ["2", "1"], "2")
     assert step.sha256 != story.steps["first"].sha256
 
@@ -156,7 +156,7 @@ def test_the_same_model_again_is_no_new_version(story: Story) -> None:
 
 def test_a_worse_model_is_not_registered(story: Story) -> None:
     step = story.steps["worse"]
-    assert step.exits == [0, 0, 1, 1]
+    assert step.exits == [0, 0, 0, 1, 1]
     assert [name for name, passed in verdicts(step).items() if not passed] == ["champion"]
     assert step.sha256 == story.steps["first"].sha256
     assert (step.champion, step.versions) == ("2", ["2", "1"])

@@ -16,7 +16,7 @@ from ml.errors import LoopError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-STAGES = ("prepare", "train", "evaluate", "gates", "register")
+STAGES = ("prepare", "probe", "train", "evaluate", "gates", "register")
 
 
 def test_every_command_has_a_function() -> None:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from ml.contract import METRICS
-from ml.metrics import EPSILON, baselines, better, certain, score, scores
+from ml.losses import EPSILON
+from ml.metrics import baselines, better, certain, score, scores
 from ml.model import Prediction
 from tests.stages import numbers, says
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import tarfile
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -19,21 +18,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml import __main__ as entry
-from ml import answers, baseline, params, schema, served, train
-from ml import contract as contracts
+from ml import answers, baseline, served
 from ml.artefact import digest
-from ml.capture import Request
 from ml.drift.blocks import duration
-from ml.frames import records, signature
-from ml.model import Facts, Prediction, save
-from ml.moved import PERIODS, Sample
+from ml.drift.profile import Profile
+from ml.model import Facts, Prediction
+from ml.moved import PERIODS
 from ml.serving import responses
-from ml.window import LATENESS, latest
+from ml.window import LATENESS, alike, latest
 from tests.sample import sample
 from tests.stages import numbers, says
+from tests.watched import EVERY, Watch, enough
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from pathlib import Path
 
 DAY = timedelta(days=1)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -59,39 +57,59 @@ def test_windows_are_half_open_and_meet() -> None:
     assert latest(datetime(2026, 3, 1, 1, tzinfo=UTC), DAY).end == datetime(2026, 3, 1, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(("every", "weeks"), [("1h", 1), ("1d", 1), ("2d", 2), ("7d", 1)])
+def test_windows_that_are_alike_begin_on_the_same_weekday_at_the_same_time(every: str, weeks: int) -> None:
+    window = latest(NOON, duration(every))
+    starts = [one.start for one in alike(window, 3)]
+    assert starts == [window.start - number * weeks * 7 * DAY for number in (1, 2, 3)]
+
+
 # --- which rows are compared
 
 
-def request(time: datetime | None, rows: int = 1, model: str | None = "a") -> Request:
-    answer = answers.Answer(model=model, columns={"value": [1.0] * rows})
-    columns = ({"x": np.zeros(rows)},)
-    return Request(file="f", line=1, event=None, time=time, accepted=rows, columns=columns, answer=answer, refused=())
+def asked(watch: Watch, ago: int, rows: int, **how: Any) -> None:
+    watch.ask(sample(900, seed=2).head(rows), latest(NOON, EVERY).ago(ago).start, **how)
 
 
-def kept(least: int, *requests: Request) -> list[Request]:
-    made = Sample(least=least, window=latest(NOON, DAY))
-    for each in requests:
-        made.add(each)
-    return made.latest("a")
+@pytest.mark.parametrize(
+    ("ago", "rows", "periods"), [(0, 0, 1), (1, -1, 2), (PERIODS - 1, -1, PERIODS), (0, -1, None), (PERIODS, -1, None)]
+)
+def test_as_many_periods_are_taken_as_hold_enough_rows(watch: Watch, ago: int, rows: int, periods: int | None) -> None:
+    asked(watch, 0, enough() + rows)
+    if ago:
+        asked(watch, ago, 1)
+    drift = watch.run(NOON)["drift"]
+    assert (drift and drift["periods"]) == periods
 
 
-def test_as_many_periods_are_taken_as_hold_enough_rows() -> None:
-    end = latest(NOON, DAY).end
-    yesterday, before = request(end - DAY, 5), request(end - timedelta(seconds=1) - DAY, 5)
-    assert kept(5, yesterday, before) == [yesterday]
-    assert kept(6, yesterday, before) == [yesterday, before]
-    assert kept(11, yesterday, before) == []
-    last = request(end - PERIODS * DAY, 5)
-    assert kept(5, last) == [last]
-    assert kept(5, request(end - PERIODS * DAY - timedelta(microseconds=1), 5)) == []
+def test_what_another_model_answered_is_not_compared_and_what_does_not_say_is(watch: Watch) -> None:
+    asked(watch, 0, enough() - 1)
+    asked(watch, 0, 50, model="f" * 64)
+    assert watch.run(NOON)["drift"] is None
+    watch.clear()
+    asked(watch, 0, enough() - 1)
+    asked(watch, 0, 1, output=None)
+    drift = watch.run(NOON)["drift"]
+    assert drift["inputs"]["rows"] == enough()
+    assert drift["predictions"]["rows"] == enough() - 1
 
 
-def test_what_is_in_no_window_or_of_another_model_is_not_compared() -> None:
-    end = latest(NOON, DAY).end
-    unknown = request(end - DAY, model=None)
-    unread = replace(request(end - DAY), answer=None)
-    assert kept(1, request(None), request(end), request(end - DAY, model="b"), request(end - DAY, 0)) == []
-    assert kept(2, unknown, unread, request(end - DAY, 9, model="b")) == [unknown, unread]
+def test_what_a_model_answered_before_another_took_over_is_counted_by_its_own_baseline(watch: Watch) -> None:
+    former = "f" * 64
+    kept = watch.root / "state/baselines"
+    kept.mkdir(parents=True)
+    (kept / f"{former}.json").write_bytes((watch.model / baseline.FILE).read_bytes())
+    asked(watch, 0, 30, model=former)
+    asked(watch, 0, 20, model="0" * 64)  # nobody knows that one
+    asked(watch, 0, 10)
+    watch.run(NOON)
+    folder = watch.root / "state/profiles" / latest(NOON, EVERY).name
+    features = baseline.load(watch.model).inputs.profile.features
+    counted = {
+        path.name.partition(".")[0]: Profile.read(path.read_text(encoding="utf-8"), features).rows
+        for path in folder.glob("*.inputs.json")
+    }
+    assert counted == {former: 30, digest(watch.model): 10}
 
 
 # --- answers
@@ -152,89 +170,28 @@ def test_what_is_no_prediction_of_these_rows_is_no_answer(odd: Any) -> None:
 # --- the whole, with this repository's own model
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a model of this repository, with its baseline."""
-    folder = tmp_path_factory.mktemp("model")
-    contract = contracts.load()
-    rows = sample(900, seed=2).drop_nulls(contract.target)
-    made = train.trained(rows, contract, params.load())
-    save(made.model, folder)
-    made.inputs.save(folder)
-    baseline.save(baseline.baseline(rows, made.inputs, made.unseen, made.model.facts, contract), folder)
-    return folder
-
-
-def lines(rows: pl.DataFrame, model: Path, at: datetime) -> str:
-    """Return captured requests of some rows, a row each, answered by the model."""
-    from ml.serving.service import Service  # noqa: PLC0415 - its libraries are read with it
-
-    service = Service.load(model)
-    made = []
-    for row in records(rows, signature(schema.SCHEMA, contracts.load())):
-        body = json.dumps([row])
-        reply = service.answer(body.encode(), "application/json")
-        sent = {"observedContentType": "application/json", "mode": "INPUT", "data": body, "encoding": "JSON"}
-        made.append(
-            {
-                "captureData": {
-                    "endpointInput": sent,
-                    "endpointOutput": captured(reply.body, "JSON", "application/json"),
-                },
-                "eventMetadata": {"eventId": "1", "inferenceTime": at.isoformat()},
-            }
-        )
-    return "".join(json.dumps(each) + "\n" for each in made)
-
-
-@pytest.fixture
-def watch(tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., dict[str, Any]]:
-    """Watch what was asked; return the report."""
-
-    def run(rows: pl.DataFrame, *words: str) -> dict[str, Any]:
-        every = duration(contracts.load().drift.every)
-        window = latest(NOON, every)
-        (tmp_path / "in/capture").mkdir(parents=True)
-        text = lines(rows, model, window.start + every / 2)
-        (tmp_path / "in/capture/a.jsonl").write_text(text, encoding="utf-8")
-        told = ["monitor", "--root", str(tmp_path), "--now", NOON.isoformat(), *words]
-        assert entry.main(told) == 0, capsys.readouterr().err
-        found: dict[str, Any] = json.loads((tmp_path / "out/monitor.json").read_text(encoding="utf-8"))
-        return found
-
-    return run
-
-
-def enough() -> int:
-    return contracts.load().drift.min_rows + 10
-
-
-def test_rows_like_those_it_learned_from_do_not_drift(watch: Callable[..., dict[str, Any]], model: Path) -> None:
-    found = watch(sample(900, seed=2).head(enough()), "--model", str(model))
-    assert set(found["metrics"]) == {"RowsMonitored", "BrokenShare", "DriftScore", "DriftedShare", "PredictionDrift"}
+def test_rows_like_those_it_learned_from_do_not_drift(watch: Watch) -> None:
+    asked(watch, 0, enough())
+    found = watch.run(NOON)
+    assert {"RowsMonitored", "BrokenShare", "DriftScore", "DriftedShare", "PredictionDrift"} <= set(found["metrics"])
     assert found["metrics"]["DriftScore"] < 3
     assert found["metrics"]["BrokenShare"] == 0
     names = {move["name"] for move in found["drift"]["inputs"]["features"]}
-    assert names == set(baseline.load(model).inputs.profile.counts)
+    assert names == set(baseline.load(watch.model).inputs.profile.counts)
 
 
 def test_rows_that_are_all_alike_drift_and_the_log_names_the_inputs(
-    watch: Callable[..., dict[str, Any]], model: Path, capsys: pytest.CaptureFixture[str]
+    watch: Watch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    one = sample(900, seed=2).head(1)
-    found = watch(pl.concat([one] * enough()), "--model", str(model))
+    whole = sample(900, seed=2).drop_nulls().head(1)
+    watch.ask(pl.concat([whole] * enough()), latest(NOON, EVERY).start)
+    found = watch.run(NOON)
     assert found["metrics"]["DriftScore"] > 1
     assert 0 < found["metrics"]["DriftedShare"] <= 1
     assert found["metrics"]["PredictionDrift"] > 1
     told = [json.loads(text) for text in capsys.readouterr().out.splitlines()]
     features = {each["feature"]: each["score"] for each in told if each["event"] == "feature_drift"}
     assert max(features.values()) == found["metrics"]["DriftScore"]
-
-
-def test_too_few_rows_are_counted_and_not_compared(watch: Callable[..., dict[str, Any]], model: Path) -> None:
-    found = watch(sample(900, seed=2).head(5), "--model", str(model))
-    assert set(found["metrics"]) == {"RowsMonitored", "BrokenShare"}
-    assert found["drift"] is None
 
 
 # --- what serves
@@ -257,26 +214,26 @@ class Cloud:
         place = {"ModelDataUrl": "s3://artifacts/models/run/output/model.tar.gz"} if self.archive else {}
         return {"PrimaryContainer": {"Image": "i", **place}}
 
-    def download_file(self, bucket: str, key: str, target: str) -> None:
-        assert (bucket, key) == ("artifacts", "models/run/output/model.tar.gz")
+    def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
+        assert (Bucket, Key) == ("artifacts", "models/run/output/model.tar.gz")
         assert self.archive
-        Path(target).write_bytes(self.archive.read_bytes())
+        return {"Body": io.BytesIO(self.archive.read_bytes())}
 
 
-def test_the_model_that_serves_is_fetched(tmp_path: Path, model: Path) -> None:
+def test_the_model_that_serves_is_fetched(tmp_path: Path, baselined: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archive = tmp_path / "packed.tar.gz"
     with tarfile.open(archive, "w:gz") as packed:
-        for path in model.iterdir():
+        for path in baselined.iterdir():
             packed.add(path, path.name)
-    cloud = Cloud(archive)
-    found = served.model("shop-dev", tmp_path / "served", cloud, cloud)
+    monkeypatch.setattr(boto3, "client", lambda *_, **__: Cloud(archive))
+    found = served.model("shop-dev", tmp_path / "served")
     assert found
-    assert digest(found) == digest(model)
+    assert digest(found) == digest(baselined)
 
 
-def test_an_endpoint_without_a_model_has_none(tmp_path: Path) -> None:
-    cloud = Cloud(None)
-    assert served.model("shop-dev", tmp_path / "served", cloud, cloud) is None
+def test_an_endpoint_without_a_model_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boto3, "client", lambda *_, **__: Cloud(None))
+    assert served.model("shop-dev", tmp_path / "served") is None
 
 
 def test_when_nobody_says_what_serves_the_counts_are_kept(
@@ -291,4 +248,5 @@ def test_when_nobody_says_what_serves_the_counts_are_kept(
     told = ["monitor", "--root", str(tmp_path), "--namespace", "Loop/shop", "--endpoint", "shop-dev"]
     assert entry.main(told) == 1
     assert "the endpoint shop-dev does not say what serves" in capsys.readouterr().err
-    assert json.loads((tmp_path / "out/monitor.json").read_text(encoding="utf-8"))["drift"] is None
+    assert json.loads((tmp_path / "out/latest/monitor.json").read_text(encoding="utf-8"))["drift"] is None
+    assert not (tmp_path / "state/periods").exists()  # the next run reads it again

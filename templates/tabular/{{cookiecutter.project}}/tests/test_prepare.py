@@ -159,6 +159,26 @@ def test_a_window_and_a_moment_shorten_the_past() -> None:
     assert train.height == 20
 
 
+@pytest.mark.parametrize(
+    ("recent", "least", "rows"),
+    [(None, 10, 160), (20.0, 10, 20), (20.0, 30, 30), (20.0, 500, 160), (4000.0, 10, 160)],
+)
+def test_of_a_long_past_only_the_newest_days_are_the_test(recent: float | None, least: int, rows: int) -> None:
+    """A quarter of 20 days of 4 rows; or the least; but never more than a quarter of all 640 rows."""
+    history, contract = a_frame(640), a_contract(entity=None, drift__min_rows=least)
+    how = HOW.model_copy(update={"recent_days": recent})
+    train, test, _ = prepared(history, history.clear(), contract, how, seed=7)
+    assert test.height == rows
+    assert train.height == 640 - rows - 2 * 4
+
+
+def test_where_entities_are_kept_apart_the_test_reaches_back_for_as_many_rows() -> None:
+    history, contract = a_frame(640, people=60), a_contract(drift__min_rows=30)
+    how = HOW.model_copy(update={"recent_days": 20.0})
+    test = prepared(history, history.clear(), contract, how, seed=7)[1]
+    assert test.height == pytest.approx(30, abs=10)
+
+
 def test_rows_without_a_time_have_no_times_to_tell() -> None:
     history, contract = a_frame(100), a_contract(time_column=None, entity=None)
     train, test, facts = prepared(history, history.head(10), contract, HOW, seed=7)
@@ -219,16 +239,16 @@ def test_the_stage_refuses_broken_and_old_data(repository: Contract) -> None:
 @pytest.mark.parametrize(
     ("told", "as_of", "window"),
     [
-        ({}, None, None),
-        ({"as_of": "", "windows_days": ""}, None, None),
-        ({"as_of": "2026-03-01T00:00:00+01:00"}, START.replace(year=2026, month=2, day=28, hour=23), None),
-        ({"windows_days": "30,120,60"}, None, 120),
+        ({}, None, (None, None)),
+        ({"as_of": "", "windows_days": ""}, None, (None, None)),
+        ({"as_of": "2026-03-01T00:00:00+01:00"}, START.replace(year=2026, month=2, day=28, hour=23), (None, None)),
+        ({"windows_days": "30,120,60"}, None, (120, 30)),
     ],
 )
 def test_a_run_is_told_until_when_and_how_far_back(told, as_of, window):
     how = HOW
     within = params.Run(**told).over(how)
-    assert within == how.model_copy(update={"as_of": as_of, "window_days": window})
+    assert within == how.model_copy(update={"as_of": as_of, "window_days": window[0], "recent_days": window[1]})
 
 
 @pytest.mark.parametrize("told", [{"as_of": "yesterday"}, {"windows_days": "30;60"}, {"windows_days": "-1"}])

@@ -198,6 +198,8 @@ class TestValues:
             ("2026-03-01 12:00:00.123456", "2026-03-01 12:00:00.123456"),
             ("0001-01-01", "0001-01-01 00:00:00"),
             ("9999-12-31T23:59:59", "9999-12-31 23:59:59"),
+            ("0001-01-01T00:00:00+01:00", "0001-01-01 00:00:00"),
+            ("9999-12-31T23:59:59-01:00", "9999-12-31 23:59:59"),
         ],
     )
     def test_times_become_utc(self, text, expected):
@@ -225,7 +227,6 @@ class TestValues:
             ("colour", "x" * 1025, "'" + "x" * 40 + "...' is longer than 1024 characters"),
             ("seen", 1772366400, "1772366400 is not an ISO 8601 time"),
             ("seen", "yesterday", "'yesterday' is not an ISO 8601 time"),
-            ("seen", "0001-01-01T00:00:00+01:00", "'0001-01-01T00:00:00+01:00' is not an ISO 8601 time"),
         ],
     )
     def test_refused(self, column, value, reason):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import json
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +28,6 @@ from tests.test_params import the_params
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 # --- classes and targets ---
 
@@ -194,6 +194,29 @@ def test_it_tunes_on_the_newest_rows_and_fits_on_all(calls: Calls) -> None:
     np.testing.assert_array_equal(made.unseen.prediction.values, late.features["amount"] > 50)
 
 
+def lay_out(frame: pl.DataFrame, days: float | None = None) -> None:
+    Path("data/prepared").mkdir(parents=True)
+    Path("reports").mkdir()
+    frame.write_parquet("data/prepared/train.parquet")
+    Path("reports/probe.json").write_text(json.dumps({"window_days": days}), encoding="utf-8")
+
+
+@pytest.mark.parametrize(("days", "rows"), [(None, 200), (10.0, 40), (99.0, 200)])
+def test_it_learns_from_the_window_that_the_probe_chose(
+    calls: Calls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: float | None, rows: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(train.contracts, "load", a_contract)
+    monkeypatch.setattr(train.params, "load", the_params)
+    monkeypatch.setattr(train, "fit", lambda _rows, facts, *_, **__: type("Made", (), {"facts": facts})())
+    monkeypatch.setattr(train, "save", lambda _, folder: folder.mkdir())
+    frame = a_frame(200, people=20)
+    lay_out(frame, days)
+    train.main()
+    made = baseline.load(Path("model"))
+    assert (made.rows, made.since) == (rows, frame["at"][-rows].isoformat())
+
+
 def test_the_stage_leaves_model_signature_and_report(
     calls: Calls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,8 +226,7 @@ def test_the_stage_leaves_model_signature_and_report(
     monkeypatch.setattr(train.params, "load", the_params)
     monkeypatch.setattr(train, "fit", lambda _rows, facts, *_, **__: type("Made", (), {"facts": facts})())
     monkeypatch.setattr(train, "save", lambda _, folder: (folder.mkdir(), (folder / "made").touch()))
-    (tmp_path / "data" / "prepared").mkdir(parents=True)
-    frame.write_parquet("data/prepared/train.parquet")
+    lay_out(frame)
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "old").touch()
     train.main()
@@ -248,11 +270,11 @@ def test_only_the_first_host_leaves_anything(calls: Calls, tmp_path: Path, monke
     monkeypatch.setattr(train.params, "load", the_params)
     monkeypatch.setenv("LOOP_HOSTS", "algo-1,algo-2")
     monkeypatch.setenv("LOOP_HOST", "algo-2")
-    (tmp_path / "data/prepared").mkdir(parents=True)
-    a_frame(200, people=20).write_parquet("data/prepared/train.parquet")
+    lay_out(a_frame(200, people=20))
     train.main()
     assert calls["peers"].hosts.name == "algo-2"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["data"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "reports"]
+    assert [path.name for path in (tmp_path / "reports").iterdir()] == ["probe.json"]
 
 
 # --- what this repository's own training gives, on rows that only look like its data ---

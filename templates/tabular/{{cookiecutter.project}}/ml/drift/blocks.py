@@ -16,16 +16,17 @@ MOST = 60
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
-def blocks(times: pl.Series, every: timedelta, least: int) -> list[Places]:
+def blocks(times: pl.Series, every: timedelta, least: int, most: int | None = MOST) -> list[Places]:
     """Cut rows into blocks of time: neighbouring periods, joined until they hold enough rows to be judged.
 
     Args:
         times: Of n rows, in any order; rows without one are in no block.
         every: The length of a period; a period of a day is one of UTC.
         least: Rows that a block has at least. What is left over at the end belongs to the last block.
+        most: Blocks that are returned at most, evenly spread; None: all.
 
     Returns:
-        The places of each block's rows, the oldest block first; at most `MOST` of them.
+        The places of each block's rows, the oldest block first.
     """
     moments = times.cast(pl.Datetime("us")).to_physical()
     order = moments.arg_sort()[moments.null_count() :].to_numpy()
@@ -37,9 +38,9 @@ def blocks(times: pl.Series, every: timedelta, least: int) -> list[Places]:
     if len(cuts) > 1 and len(order) - cuts[-1] < least:
         cuts.pop()
     found = np.split(order, cuts[1:]) if cuts else []
-    if len(found) <= MOST:
+    if most is None or len(found) <= most:
         return found
-    return [found[place] for place in np.linspace(0, len(found) - 1, MOST).round().astype(int)]
+    return [found[place] for place in np.linspace(0, len(found) - 1, most).round().astype(int)]
 
 
 def duration(text: str) -> timedelta:

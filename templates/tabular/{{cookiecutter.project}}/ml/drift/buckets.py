@@ -73,7 +73,7 @@ def frozen(frame: pl.DataFrame, signature: Signature) -> tuple[Feature, ...]:
 def numeric(name: str, values: pl.Series) -> Feature:
     """Freeze the buckets of numbers: the centre is their median, the scale a robust standard deviation."""
     finite = values.cast(pl.Float64).drop_nulls()
-    finite = finite.filter(finite.is_finite())
+    finite = finite.filter(finite.is_finite()).sort()  # once: each quantile is then looked up
     if finite.is_empty():
         return Feature(name=name, column=name, kind="numeric")
     # A value that is there: the mean of two of 1e308 would be infinite.

@@ -15,6 +15,8 @@ import numpy as np
 from ml.drift.buckets import OTHER
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from ml.drift.buckets import Feature
     from ml.drift.profile import Counts
     from ml.model import Floats
@@ -71,17 +73,29 @@ def cells(feature: Feature, baseline: Counts, current: Counts, most: int) -> tup
         Two arrays of one length; no cell is empty in both.
     """
     found = axis(feature, baseline, current)
-    below, above = found.beyond
-    rank = (np.cumsum(found.baseline) - found.baseline / 2) / max(1, found.baseline.sum())
-    group = np.minimum((most * rank).astype(int), most - 1)
-    group[below], group[above] = most, most + 1
-    p, q = (
-        np.append(np.bincount(group, counts, most + 2), _apart(feature, whole))
-        for counts, whole in ((found.baseline, baseline), (found.current, current))
-    )
-    _join(p, q, most)
+    p, q = counted(feature, found, (baseline, current), most)
     filled = p + q > 0
     return p[filled], q[filled]
+
+
+def grouped(found: Axis, most: int) -> NDArray[np.intp]:
+    """Return which cell each bucket is in: 0 to ``most`` - 1 is a group, then what is below and what is above all."""
+    below, above = found.beyond
+    rank = (np.cumsum(found.baseline) - found.baseline / 2) / max(1, found.baseline.sum())
+    group: NDArray[np.intp] = np.minimum((most * rank).astype(np.intp), most - 1)
+    group[below], group[above] = most, most + 1
+    return group
+
+
+def counted(feature: Feature, found: Axis, both: tuple[Counts, Counts], most: int) -> tuple[Floats, Floats]:
+    """Return the rows of a baseline and of current rows in all ``most`` + 6 cells, the empty ones among them."""
+    group = grouped(found, most)
+    p, q = (
+        np.append(np.bincount(group, counts, most + 2), _apart(feature, whole))
+        for counts, whole in zip((found.baseline, found.current), both, strict=True)
+    )
+    _join(p, q, most)
+    return p, q
 
 
 def _join(p: Floats, q: Floats, most: int) -> None:

@@ -15,14 +15,15 @@ is not told every other day. Nothing here reads or writes anything.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import numpy as np
 
 from ml.drift import distances
 from ml.drift.buckets import OTHER
 from ml.drift.cells import axis, cells, groups, unseen
+from ml.drift.shares import Shares, shares
 
 if TYPE_CHECKING:
     from ml.drift.buckets import Feature
@@ -43,6 +44,8 @@ IDENTIFIER_SHARE = 0.5
 BREAK_SHARE, BREAK_Z = 0.05, 5.0
 """A break, more likely a fault than drift: nulls or new levels move by more than 5 points (and nulls by 5 standard
 errors, so that it is no chance)."""
+SHOWN = 10
+"""Of so many features, those that moved furthest, a report holds the shares of the cells too."""
 
 Status = Literal["judged", "all null", "baseline empty", "identifier", "broken", "no rows"]
 
@@ -77,6 +80,13 @@ class Move:
     """The current null rate less that of the baseline."""
     new_share: float | None = None
     """Of the values that are not null, how many the baseline does not know: unnamed levels, values out of its range."""
+    cells: Shares | None = None
+    """What was compared, for people."""
+
+
+class _Along(TypedDict, total=False):
+    ks: float
+    wasserstein: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +118,7 @@ class Report:
 
     def document(self) -> dict[str, Any]:
         """Return the report for JSON, the feature that moved furthest first."""
-        ordered = sorted(self.moves, key=lambda move: (-move.ratio, move.name))
+        ordered = sorted(self.moves, key=_furthest)
         facts = {"rows": self.rows, "ratio": self.ratio, "share": self.share, "breaks": list(map(list, self.breaks))}
         return facts | {"features": [asdict(move) | {"breaks": list(move.breaks)} for move in ordered]}
 
@@ -139,7 +149,29 @@ def compare(reference: Reference, current: Profile) -> Report:
         else:
             reasons = (broken[one.name],) if one.name in broken else ()
             moves.append(Move(name=one.name, status=status, breaks=reasons, rows=current.rows))
-    return Report(rows=current.rows, moves=tuple(moves))
+    shown = {move.name for move in sorted(moves, key=_furthest)[:SHOWN]}
+    return Report(
+        rows=current.rows,
+        moves=tuple(
+            _with_cells(move, one, reference, current) if move.name in shown else move
+            for move, one in zip(moves, current.features, strict=True)
+        ),
+    )
+
+
+def _furthest(move: Move) -> tuple[float, str]:
+    return -move.ratio, move.name
+
+
+def _with_cells(move: Move, feature: Feature, reference: Reference, current: Profile) -> Move:
+    if move.status not in {"judged", "all null"}:
+        return move
+    both = reference.profile.counts[feature.name], current.counts[feature.name]
+    return replace(move, cells=shares(feature, *both, _groups(reference, *both)))
+
+
+def _groups(reference: Reference, baseline: Counts, current: Counts) -> int:
+    return groups(min(baseline.rows, current.rows, reference.block_rows or current.rows))
 
 
 def _status(feature: Feature, baseline: Profile, current: Profile) -> Status:
@@ -157,8 +189,7 @@ def _status(feature: Feature, baseline: Profile, current: Profile) -> Status:
 
 def _move(feature: Feature, status: Status, reference: Reference, current: Counts, alpha: float) -> Move:
     baseline = reference.profile.counts[feature.name]
-    rows = min(baseline.rows, current.rows, reference.block_rows or current.rows)
-    p, q = cells(feature, baseline, current, groups(rows))
+    p, q = cells(feature, baseline, current, _groups(reference, baseline, current))
     noise, freedom = distances.noise(p.sum(), q.sum()), len(p) - 1
     js, chi2, psi = distances.divergence(p, q), distances.chi2(p, q), distances.psi(p, q)
     critical = distances.chi2_critical(freedom, alpha)
@@ -205,7 +236,7 @@ def _limit(p: Floats, q: Floats, moves_itself: float) -> float:
     return unit * (freedom + moved + math.sqrt(2 * (freedom + 2 * moved)))
 
 
-def _along(feature: Feature, baseline: Counts, current: Counts) -> dict[str, float | None]:
+def _along(feature: Feature, baseline: Counts, current: Counts) -> _Along:
     """Return the distances that need an order of the values."""
     found = axis(feature, baseline, current)
     if feature.kind != "numeric" or not current.values:
@@ -214,7 +245,7 @@ def _along(feature: Feature, baseline: Counts, current: Counts) -> dict[str, flo
         np.array([counts.negative_infinite, *finite, counts.positive_infinite], dtype=np.float64)
         for counts, finite in ((baseline, found.baseline), (current, found.current))
     )
-    made: dict[str, float | None] = {"ks": distances.kolmogorov_smirnov(p, q)}
+    made: _Along = {"ks": distances.kolmogorov_smirnov(p, q)}
     if found.baseline.any() and found.current.any():
         middles = feature.middles(found.buckets)
         made["wasserstein"] = distances.wasserstein(found.baseline, found.current, middles)

@@ -38,7 +38,6 @@ class Answer(NamedTuple):
     """One row of what a query answers, without the place of its feature."""
 
     bucket: int | None
-    level: str | None
     rows: int
     low: float | None
     high: float | None
@@ -71,7 +70,7 @@ def count(connection: duckdb.DuckDBPyConnection, features: Sequence[Feature]) ->
         for place, *answer in connection.execute(text).fetchall():
             answers[place].append(Answer(*answer))
     rows = connection.execute("SELECT COUNT(*) FROM rows").fetchall()[0][0]
-    found = {one.name: _counts(one, of_feature) for one, of_feature in zip(sound, answers, strict=True)}
+    found = {one.name: _counts(of_feature) for one, of_feature in zip(sound, answers, strict=True)}
     return Profile(features=tuple(features), rows=rows, counts=found, broken=frozenset(broken.items()))
 
 
@@ -81,12 +80,11 @@ def _reason(feature: Feature, of_type: str | None) -> str | None:
     return None if of_type in FITS[feature.kind] | {NO_TYPE} else f"a column of type {of_type}"
 
 
-def _counts(feature: Feature, answers: Iterable[Answer]) -> Counts:
-    places = {level: place for place, level in enumerate(feature.levels)}
+def _counts(answers: Iterable[Answer]) -> Counts:
     by_bucket: dict[int | None, int] = {}
     ends: list[float] = []
     for answer in answers:
-        by_bucket[answer.bucket if answer.level is None else places[answer.level]] = answer.rows
+        by_bucket[answer.bucket] = answer.rows
         ends += [end for end in (answer.low, answer.high) if end is not None and math.isfinite(end)]
     return Counts(
         nulls=by_bucket.pop(None, 0),

@@ -22,9 +22,9 @@ COLUMNS_A_STATEMENT = 25
 """A statement of a thousand features takes gigabytes to run, forty of 25 a few hundred megabytes."""
 INFINITE = LAST + 1
 """The bucket of +inf; -inf has its negative."""
-RESULT = ("feature", "bucket", "level", "n", "low", "high")
-"""The columns of every answer: the place of the feature; its bucket, null for null and NaN; the level, where that has a
-name; rows; the smallest and the largest number in the bucket."""
+RESULT = ("feature", "bucket", "n", "low", "high")
+"""The columns of every answer: the place of the feature; its bucket, null for null and NaN; rows; the smallest and the
+largest number in the bucket."""
 
 
 def queries(features: Sequence[Feature]) -> tuple[str, ...]:
@@ -46,41 +46,49 @@ def transpiled(text: str, dialect: Literal["athena", "spark"]) -> str:
 
 
 def _count(place: int, feature: Feature) -> str:
-    nothing = "CAST(NULL AS DOUBLE)"
-    if feature.kind == "numeric":
-        return _select(place, _numeric(feature), low="MIN(v)", high="MAX(v)")
-    if feature.kind == "categorical":
-        return _select(place, _categorical(feature), level="level", low=nothing, high=nothing)
-    return _select(place, _whole(feature), low=nothing, high=nothing)
-
-
-def _select(place: int, source: str, *, low: str, high: str, level: str = "") -> str:
+    low, high, source = "CAST(NULL AS DOUBLE)", "CAST(NULL AS DOUBLE)", ""
+    match feature.kind:
+        case "numeric":
+            low, high, source = "MIN(v)", "MAX(v)", _numeric(feature)
+        case "categorical":
+            source = _categorical(feature)
+        case _:
+            source = _whole(feature)
     return (
-        f"SELECT {place} AS feature, bucket, {level or 'CAST(NULL AS VARCHAR)'} AS level, COUNT(*) AS n, "
-        f"{low} AS low, {high} AS high FROM ({source}) AS b GROUP BY bucket{level and ', ' + level}"
+        f"SELECT {place} AS feature, bucket, COUNT(*) AS n, {low} AS low, {high} AS high FROM ({source}) AS b "
+        "GROUP BY bucket"
     )
 
 
 def _numeric(feature: Feature) -> str:
-    """Give each number round(FINENESS * asinh(z)), with asinh(z) = sign(z) * ln(|z| + sqrt(z^2 + 1))."""
+    """Give each number round(FINENESS * asinh(z)), with asinh(z) = sign(z) * ln(|z| + sqrt(z^2 + 1)).
+
+    What most rows are comes first, since CASE goes on with the others only. Null and NaN are not among them: an engine
+    takes NaN for the largest number, or compares it with none.
+    """
     largest = repr(sys.float_info.max)
-    reach = repr(feature.reach)
-    scaled = f"(v - {feature.centre!r}) / {feature.scale!r}"
-    inner = f"SELECT v, GREATEST(LEAST({scaled}, {reach}), -{reach}) AS z FROM ({_values(feature, 'DOUBLE')}) AS c"
+    scaled = f"SELECT v, (v - {feature.centre!r}) / {feature.scale!r} AS z FROM ({_values(feature, 'DOUBLE')}) AS c"
     return (
-        "SELECT v, CASE WHEN v IS NULL OR ISNAN(v) THEN NULL "
+        f"SELECT v, CASE WHEN ABS(z) <= {feature.reach!r} "
+        f"THEN CAST(ROUND({FINENESS} * SIGN(z) * LN(ABS(z) + SQRT(z * z + 1))) AS BIGINT) "
+        "WHEN v IS NULL OR ISNAN(v) THEN NULL "
         f"WHEN v > {largest} THEN {INFINITE} WHEN v < -{largest} THEN -{INFINITE} "
-        f"ELSE CAST(ROUND({FINENESS} * SIGN(z) * LN(ABS(z) + SQRT(z * z + 1))) AS BIGINT) END AS bucket "
-        f"FROM ({inner}) AS s"
+        f"WHEN z > 0 THEN {LAST} ELSE -{LAST} END AS bucket FROM ({scaled}) AS s"
     )
 
 
 def _categorical(feature: Feature) -> str:
-    """Give each level that is known by name bucket 0, all others `OTHER`: names never meet a name of ours."""
-    known = f"v IN ({', '.join(map(_text, feature.levels))})" if feature.levels else "1 = 0"
+    """Give each level that is known by name its place, all others `OTHER`.
+
+    A join looks a level up in a table; a list of them behind IN, or a CASE, is gone through for each row.
+    """
+    values = f"({_values(feature, 'VARCHAR')}) AS c"
+    if not feature.levels:
+        return f"SELECT CASE WHEN v IS NOT NULL THEN {OTHER} END AS bucket FROM {values}"
+    levels = ", ".join(f"({_text(level)}, {place})" for place, level in enumerate(feature.levels))
     return (
-        f"SELECT CASE WHEN v IS NULL THEN NULL WHEN {known} THEN 0 ELSE {OTHER} END AS bucket, "
-        f"CASE WHEN {known} THEN v END AS level FROM ({_values(feature, 'VARCHAR')}) AS c"
+        f"SELECT CASE WHEN v IS NOT NULL THEN COALESCE(place, {OTHER}) END AS bucket "
+        f"FROM {values} LEFT JOIN (VALUES {levels}) AS l(level, place) ON v = level"
     )
 
 

@@ -157,6 +157,9 @@ def _category(value: object) -> str:
 def _timestamp(value: object) -> datetime:
     try:
         found = datetime.fromisoformat(value)  # type: ignore[arg-type]
-        return found if found.tzinfo is None else found.astimezone(UTC).replace(tzinfo=None)
-    except (TypeError, ValueError, OverflowError):
+    except (TypeError, ValueError):
         raise ValueError(f"{shown(value)} is not an ISO 8601 time") from None
+    try:
+        return found if found.tzinfo is None else found.astimezone(UTC).replace(tzinfo=None)
+    except OverflowError:  # in UTC it is of the year 0 or 10000, which there is not: this is within a day of it
+        return found.replace(tzinfo=None)

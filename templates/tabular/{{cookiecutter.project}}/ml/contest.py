@@ -1,0 +1,148 @@
+"""The contest: a challenger of each window against the champion's own answers, and what follows for a retraining."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from ml import baseline, logged, losses, schema
+from ml.challengers import against, among_themselves, best, changed, windows
+from ml.drift.blocks import duration
+from ml.frames import signature
+from ml.gain import needed
+from ml.paths import LABELLED
+from ml.split import Keys
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import polars as pl
+
+    from ml.challengers import Candidate, Window
+    from ml.champions import Champion
+    from ml.contract import Contract
+    from ml.logged import Judges
+    from ml.params import Params
+
+MANUAL = "manual"
+FALLEN = frozenset({"quality", "recovery"})
+"""Reasons that say that the champion got worse: there may be a moment since when."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """Whether to make a new model, of which window, and why."""
+
+    go: bool
+    reason: str
+    """first model, no labelled answers, a person asked, better, not better, or no windows."""
+    explanation: str
+    """A sentence for people, with the figures."""
+    window_days: float | None = None
+    """The window to learn from; None: all prepared rows."""
+    loss: str
+    """What the figures are in, as `ml/losses.py` names it."""
+    champion: str | None = None
+    """Its SHA-256."""
+    champion_loss: float | None = None
+    gain: float | None = None
+    standard_error: float | None = None
+    needed: float | None = None
+    rows: int = 0
+    """Rows that judged."""
+    days: int = 0
+    """Days of the champion's answers that they are of."""
+    candidates: list[Candidate] = field(default_factory=list)
+
+
+def contest(
+    frame: pl.DataFrame,
+    contract: Contract,
+    how: Params,
+    holder: Champion | None,
+    *,
+    lengths: Sequence[float],
+    reason: str,
+) -> Answer:
+    """Decide by the champion's logged answers; without any, only choose the window.
+
+    Args:
+        frame: The prepared rows, for the longest window.
+        contract: Keys, metric, and what a gain has to be.
+        how: The settings of every model.
+        holder: The champion.
+        lengths: The windows to try, in days.
+        reason: Why the run was started.
+    """
+    keys, asked = Keys.of(contract), reason == MANUAL
+    wanted = [*(entry.name for entry in signature(schema.SCHEMA, contract).inputs), contract.target]
+    answers = None if holder is None else logged.read(LABELLED, holder.sha256, wanted)
+    judges = None if answers is None else logged.judges(answers, keys, contract.drift.min_rows)
+    if holder is None or answers is None or judges is None:
+        return _unjudged(*among_themselves(frame, keys, lengths, contract, how), contract, holder, asked=asked)
+    tried = windows(frame, keys, lengths, judges.start)
+    if reason in FALLEN:
+        since = _since(frame, answers, judges, contract, holder)
+        tried += [one for one in since if all(one.rows.height != other.rows.height for other in tried)]
+    return _judged(judges, against(judges, tried, contract, how), contract, holder, asked=asked)
+
+
+def _since(
+    frame: pl.DataFrame, answers: pl.DataFrame, judges: Judges, contract: Contract, holder: Champion
+) -> list[Window]:
+    """Return the window since the champion's losses began to rise, if there is one."""
+    quality, drift = baseline.load(holder.fetch()).quality, contract.drift
+    moment = logged.risen(answers, quality, duration(drift.every), drift.min_rows)
+    window = None if moment is None else changed(frame, Keys.of(contract), moment, judges.start)
+    return [] if window is None else [window]
+
+
+def _judged(judges: Judges, found: list[Candidate], contract: Contract, holder: Champion, *, asked: bool) -> Answer:
+    """Return what follows from what the challengers gained."""
+    champion = float(judges.losses.mean())
+    answer = Answer(
+        go=asked,
+        reason="a person asked" if asked else "not better",
+        explanation=f"no window holds enough rows whose labels had landed by {judges.start:%Y-%m-%d}",
+        loss=losses.name(contract.metric.name),
+        champion=holder.sha256,
+        champion_loss=champion,
+        rows=judges.frame.height,
+        days=len(set(judges.days.tolist())),
+        candidates=found,
+    )
+    chosen = best(found)
+    if chosen is None or chosen.gain is None or chosen.standard_error is None:
+        return answer
+    least = needed(contract.retraining.min_gain, champion, chosen.standard_error)
+    better = chosen.gain > least
+    return replace(
+        answer,
+        go=answer.go or better,
+        reason="better" if better and not answer.go else answer.reason,
+        explanation=f"{answer.loss} {chosen.loss:.4g} with the last {chosen.window_days:.4g} days against the "
+        f"champion's {champion:.4g} on {answer.rows} rows of {answer.days} days: a gain of {chosen.gain:.3g} ± "
+        f"{chosen.standard_error:.2g}, {'more' if better else 'not more'} than the {least:.3g} that is needed",
+        window_days=chosen.window_days,
+        gain=chosen.gain,
+        standard_error=chosen.standard_error,
+        needed=least,
+    )
+
+
+def _unjudged(found: list[Candidate], rows: int, contract: Contract, holder: Champion | None, *, asked: bool) -> Answer:
+    """Go on without a comparison: there is no champion, or nobody knows how it does."""
+    chosen = best(found)
+    what = "there is no champion yet" if holder is None else "too few of the champion's answers have a label"
+    learned = "all rows" if chosen is None else f"the last {chosen.window_days:.4g} days"
+    reason = "a person asked" if asked else "no labelled answers"
+    return Answer(
+        go=True,
+        reason="first model" if holder is None else reason,
+        explanation=f"{what}: the model learns from {learned}",
+        window_days=None if chosen is None else chosen.window_days,
+        loss=losses.name(contract.metric.name),
+        champion=None if holder is None else holder.sha256,
+        rows=rows,
+        candidates=found,
+    )

@@ -1,0 +1,176 @@
+"""Charts: small drawings as inline SVG, whose colours are the page's and whose texts stand beside them as HTML.
+
+Matplotlib, which `ml/plots.py` uses, writes colours and sizes of text into the file: such a chart stays light on a dark
+page and cannot be read on a phone. Here a drawing stretches to the width it gets, and its lines and texts do not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from ml.report.markup import moment, number, tag
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from xml.etree.ElementTree import Element
+
+HEIGHT = 100.0
+"""Of a drawing, in its own units; it is as wide."""
+ROOM = 0.08
+"""So much of the range stays free above the highest value, and below the lowest one."""
+BAR = 0.8
+"""So much of a period is its bar, the rest is the gap to the next."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """A value that a chart is read against."""
+
+    value: float
+    label: str
+    limit: bool = False
+    """Whether being above it is too much."""
+
+
+def bar(share: float, *, tone: str, mark: float | None = None) -> Element:
+    """Draw a share of 0 to 1 as a bar, and a mark at another one."""
+    parts = [tag("rect", x=0, y=0, width=HEIGHT * min(max(share, 0.0), 1.0), height=HEIGHT, class_=tone)]
+    if mark is not None:
+        parts.append(_stroke("mark", HEIGHT * mark, 0, HEIGHT * mark, HEIGHT))
+    return _drawing(*parts, class_="bar")
+
+
+def over_time(
+    title: str, times: Sequence[Any], values: Sequence[float | None], lines: Sequence[Line] = (), *, zero: bool = True
+) -> Element:
+    """Draw a value over time, with the lines that it is read against.
+
+    Args:
+        title: Of the chart.
+        times: n ISO times, ascending.
+        values: n values; where there is none, the curve has a gap.
+        lines: To compare with.
+        zero: Whether the axis starts at 0 rather than near the smallest value.
+    """
+    found = [value for value in values if value is not None]
+    heights = found + [line.value for line in lines]
+    low, high = _range(heights, zero=zero)
+    places = _places(times)
+    drawn = [
+        _stroke(
+            f"line {'limit' if line.limit else 'reference'}",
+            0,
+            _y(line.value, low, high),
+            HEIGHT,
+            _y(line.value, low, high),
+        )
+        for line in lines
+    ]
+    points = [
+        None if value is None else (place, _y(value, low, high)) for place, value in zip(places, values, strict=True)
+    ]
+    drawn += [_stroke("curve", *one, *other) for one, other in pairwise(points) if one and other]
+    drawn += [
+        tag("g", tag("title", f"{moment(time)}: {number(value)}"), _stroke("point", *point, *point))
+        for time, value, point in zip(times, values, points, strict=True)
+        if point
+    ]
+    legend = [_key("curve", title)] + [
+        _key("limit" if line.limit else "reference", f"{line.label} ({number(line.value)})") for line in lines
+    ]
+    return _figure(title, _drawing(*drawn, class_="plot"), (low, high), times, legend)
+
+
+def stacked(title: str, times: Sequence[Any], layers: Sequence[tuple[str, str, Sequence[float]]]) -> Element:
+    """Draw counts over time as bars on top of each other.
+
+    Args:
+        title: Of the chart.
+        times: n ISO times, ascending.
+        layers: From the bottom up: the class that colours it, what it is, n counts.
+    """
+    counts = [sum(column) for column in zip(*(values for _, _, values in layers), strict=True)]
+    _, high = _range(counts, zero=True)
+    places = _places(times)
+    width = BAR * min((b - a for a, b in pairwise(places)), default=HEIGHT / 10)
+    squeeze = HEIGHT / (HEIGHT + width)
+    drawn = []
+    for at, (time, place) in enumerate(zip(times, places, strict=True)):
+        top, parts = 0.0, []
+        for tone, _, values in layers:
+            height = HEIGHT * values[at] / high
+            parts.append(
+                tag(
+                    "rect",
+                    x=place * squeeze,
+                    y=HEIGHT - top - height,
+                    width=width * squeeze,
+                    height=height,
+                    class_=tone,
+                )
+            )
+            top += height
+        told = ", ".join(f"{number(values[at])} {name}" for _, name, values in layers)
+        drawn.append(tag("g", tag("title", f"{moment(time)}: {told}"), *parts))
+    legend = [_key(tone, name) for tone, name, _ in layers]
+    return _figure(title, _drawing(*drawn, class_="plot"), (0.0, high), times, legend)
+
+
+def _range(values: Sequence[float], *, zero: bool) -> tuple[float, float]:
+    low, high = min(values, default=0.0), max(values, default=0.0)
+    low = min(0.0, low) if zero else low
+    if low == high:
+        high = low + 1.0
+    room = ROOM * (high - low)
+    return (low if zero else low - room), high + room
+
+
+def _y(value: float, low: float, high: float) -> float:
+    return HEIGHT * (high - value) / (high - low)
+
+
+def _places(times: Sequence[Any]) -> list[float]:
+    """Return where times lie from left to right; evenly, where one cannot be read."""
+    try:
+        seconds = [_seconds(time) for time in times]
+    except (TypeError, ValueError):
+        seconds = [float(at) for at in range(len(times))]
+    first, span = min(seconds, default=0.0), max(seconds, default=0.0) - min(seconds, default=0.0)
+    return [HEIGHT * (each - first) / span if span else HEIGHT / 2 for each in seconds]
+
+
+def _seconds(time: Any) -> float:
+    found = datetime.fromisoformat(time)
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+
+
+def _stroke(kind: str, x1: float, y1: float, x2: float, y2: float) -> Element:
+    return tag("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=kind, vector_effect="non-scaling-stroke")
+
+
+def _drawing(*parts: Element, class_: str) -> Element:
+    return tag(
+        "svg", *parts, class_=class_, viewBox=f"0 0 {HEIGHT:g} {HEIGHT:g}", preserveAspectRatio="none", role="img"
+    )
+
+
+def _key(tone: str, text: str) -> Element:
+    return tag("span", tag("i", class_=f"key {tone}"), text)
+
+
+def _figure(
+    title: str, drawing: Element, ends: tuple[float, float], times: Sequence[Any], legend: Sequence[Element]
+) -> Element:
+    low, high = ends
+    axis = tag("div", tag("span", number(high)), tag("span", number(low)), class_="axis")
+    dates = tag("div", *(tag("span", moment(time)) for time in dict.fromkeys((times[0], times[-1]))), class_="dates")
+    return tag(
+        "figure",
+        tag("figcaption", title),
+        tag("div", axis, drawing, class_="frame"),
+        dates,
+        tag("div", *legend, class_="legend"),
+    )
