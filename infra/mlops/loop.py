@@ -46,7 +46,8 @@ __all__ = [
 
 DATA_PREFIX, RECORD_PREFIX = "data/", "decisions/"
 AUTO_DAYS = 7
-"""`triggers.schedule: auto`, until a backtest has put its own interval into loop.yaml."""
+"""`triggers.schedule: auto`, until a backtest has put its own interval into loop.yaml. Where labels land later than
+that it is their delay: a champion that has no labelled answers yet cannot be compared with anything."""
 LABEL_DAYS = 35
 """So long rows are kept after their labels were due: for late labels, and for the probe."""
 UNITS = {"m": ("minute", 60), "h": ("hour", 3600), "d": ("day", 86_400)}
@@ -179,7 +180,7 @@ def told(names: Names, artifacts_bucket: Text, topic_arn: Text) -> dict[str, Any
 def retraining(contract: Contract, account: str, alarm_names: Mapping[str, Text]) -> dict[str, Any]:
     """Return what the controller decides by."""
     policy = {
-        "schedule_days": _schedule_days(contract.triggers.schedule),
+        "schedule_days": _schedule_days(contract.triggers.schedule, contract.quality.label_delay_days),
         "max_age_days": contract.retraining.max_age_days,
         "windows_days": list(contract.retraining.windows_days),
         "cooldown_hours": contract.retraining.cooldown_hours,
@@ -281,14 +282,14 @@ def _rate(duration: str) -> str:
     return f"rate({number} {unit}{'s' if number > 1 else ''})"
 
 
-def _schedule_days(schedule: str) -> float | None:
+def _schedule_days(schedule: str, label_delay_days: float) -> float | None:
     """Return the days between scheduled retrainings; None where a cron expression or nobody says when.
 
     Raises:
         pulumi.RunError: The rate cannot be read.
     """
     if schedule == "auto":
-        return AUTO_DAYS
+        return max(AUTO_DAYS, label_delay_days)
     if not schedule.startswith("rate("):
         return None
     number, _, unit = schedule.removeprefix("rate(").removesuffix(")").partition(" ")

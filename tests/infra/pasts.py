@@ -25,13 +25,19 @@ def found(*, go):
     return Probe(go=go, gain=0.03 if go else 0.01, needed=0.02, explanation="by figures")
 
 
-ENDINGS = {"Better": ("Succeeded", found(go=True)), "Rejected": ("Succeeded", found(go=False))}
+TOO_EARLY = Probe(go=False, gain=None, needed=None, explanation="nothing can be compared yet")
+ENDINGS = {
+    "Better": ("Succeeded", found(go=True)),
+    "Rejected": ("Succeeded", found(go=False)),
+    "Early": ("Succeeded", TOO_EARLY),
+}
 
 
 def ran(*runs):
     """Return executions, the newest first, from their status, their age in hours, and maybe their reason.
 
-    `Better` and `Rejected` are ones that ended well: their probe found a better model, or none.
+    `Better`, `Rejected` and `Early` are ones that ended well: their probe found a better model, or none, or nothing to
+    compare with yet.
     """
     return tuple(execution(n, *run) for n, run in enumerate(runs))
 

@@ -47,6 +47,9 @@ def series(*endings, ago=0, every=72):
         ({"executions": series("Rejected", "Failed", "Rejected", "Rejected", ago=100)}, "no-reason"),
         (FIRING | {"executions": series(*["Rejected"] * 3, ago=8 * 24 - 1)}, "back-off"),
         (FIRING | {"executions": series(*["Rejected"] * 3, ago=8 * 24)}, "recovery"),
+        # What came too early to compare anything is no rejection
+        ({"executions": series(*["Early"] * 4, ago=72)}, "recovery"),
+        ({"executions": ran(("Early", 24 * 7), *[("Rejected", 24 * 30)] * 3)}, "schedule"),
         # Twenty-eight days after it began it is over
         ({"executions": series("Better", "Better", ago=25 * 24 - 1)}, "recovery"),
         ({"executions": series("Better", "Better", ago=25 * 24), "newest_data": None}, "schedule"),

@@ -50,8 +50,12 @@ class Execution:
 
     @property
     def rejected(self) -> bool:
-        """Whether it ended well and without a model, because no challenger was better by enough."""
-        return self.status == SUCCEEDED and self.probe is not None and not self.probe.go
+        """Whether it ended well and without a model, because a challenger was compared and was not better by enough.
+
+        A look that came too early for any comparison says nothing of the champion.
+        """
+        probe = self.probe
+        return self.status == SUCCEEDED and probe is not None and not probe.go and probe.gain is not None
 
 
 def reason_of(display_name: str, known: Sequence[str]) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ml import baseline, logged, losses, schema
-from ml.challengers import against, among_themselves, best, changed, windows
+from ml.challengers import DAY, against, among_themselves, best, changed, windows
 from ml.drift.blocks import duration
 from ml.frames import signature
 from ml.gain import needed
@@ -35,7 +36,7 @@ class Answer:
 
     go: bool
     reason: str
-    """first model, no labelled answers, a person asked, better, not better, or no windows."""
+    """first model, no labelled answers, too early, a person asked, better, not better, or no windows."""
     explanation: str
     """A sentence for people, with the figures."""
     window_days: float | None = None
@@ -78,8 +79,10 @@ def contest(
     wanted = [*(entry.name for entry in signature(schema.SCHEMA, contract).inputs), contract.target]
     answers = None if holder is None else logged.read(LABELLED, holder.sha256, wanted)
     judges = None if answers is None else logged.judges(answers, keys, contract.drift.min_rows)
-    if holder is None or answers is None or judges is None:
-        return _unjudged(*among_themselves(frame, keys, lengths, contract, how), contract, holder, asked=asked)
+    if holder is None:
+        return _first(*among_themselves(frame, keys, lengths, contract, how), contract, asked=asked)
+    if answers is None or judges is None:
+        return _unjudged(lengths, contract, holder, reason)
     tried = windows(frame, keys, lengths, judges.start)
     if reason in FALLEN:
         since = _since(frame, answers, judges, contract, holder)
@@ -130,19 +133,44 @@ def _judged(judges: Judges, found: list[Candidate], contract: Contract, holder: 
     )
 
 
-def _unjudged(found: list[Candidate], rows: int, contract: Contract, holder: Champion | None, *, asked: bool) -> Answer:
-    """Go on without a comparison: there is no champion, or nobody knows how it does."""
+def _first(found: list[Candidate], rows: int, contract: Contract, *, asked: bool) -> Answer:
+    """Go on with the best window: there is no champion to compare with."""
     chosen = best(found)
-    what = "there is no champion yet" if holder is None else "too few of the champion's answers have a label"
     learned = "all rows" if chosen is None else f"the last {chosen.window_days:.4g} days"
-    reason = "a person asked" if asked else "no labelled answers"
     return Answer(
         go=True,
-        reason="first model" if holder is None else reason,
-        explanation=f"{what}: the model learns from {learned}",
+        reason="a person asked" if asked else "first model",
+        explanation=f"there is no champion yet: the model learns from {learned}",
         window_days=None if chosen is None else chosen.window_days,
         loss=losses.name(contract.metric.name),
-        champion=None if holder is None else holder.sha256,
         rows=rows,
         candidates=found,
     )
+
+
+def _unjudged(lengths: Sequence[float], contract: Contract, holder: Champion, reason: str) -> Answer:
+    """Go on with the champion's own window: nobody knows how it does. Where it got worse, wait until somebody does.
+
+    A recovery looks every few days. Without a comparison, each of its looks would be a new model.
+    """
+    days, go = _length(lengths, holder), reason not in FALLEN
+    learned = "all rows" if days is None else f"the last {days:.4g} days, as the champion did"
+    words = {True: "no labelled answers", False: "too early"}
+    return Answer(
+        go=go,
+        reason="a person asked" if reason == MANUAL else words[go],
+        explanation="too few of the champion's answers have a label: "
+        + (f"the model learns from {learned}" if go else "nothing can be compared yet"),
+        window_days=days if go else None,
+        loss=losses.name(contract.metric.name),
+        champion=holder.sha256,
+    )
+
+
+def _length(lengths: Sequence[float], holder: Champion) -> float | None:
+    """Return the shortest window that holds what the champion learned from, else the longest; None: it had no time."""
+    base = baseline.load(holder.fetch())
+    if base.since is None or base.until is None:
+        return None
+    span = (datetime.fromisoformat(base.until) - datetime.fromisoformat(base.since)) / DAY
+    return min((days for days in lengths if days >= span), default=max(lengths))

@@ -31,12 +31,15 @@ DAY = timedelta(days=1)
 A_DAY, DAYS, CHANGED = 60, 60, 35
 DELAY = 2
 CONTRACT = a_contract(entity=None, drift__min_rows=100)
+SPAN = {"since": "2025-01-01T00:00:00", "until": "2025-01-18T12:00:00"}
+"""What the champion learned from: of the windows tried here, 20 days hold it."""
 HOLDER = Champion(name="version 1", sha256="c" * 64, train_until="2025-01-01", fetch=lambda: Path("champion"))
 
 
 @pytest.fixture(autouse=True)
 def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(contest.baseline, "load", lambda _: SimpleNamespace(**SPAN))
     monkeypatch.setattr(schema, "SCHEMA", SCHEMA.update_column("kind", checks=levels("a", "b", "c")))
     for module in (challengers, train):
         monkeypatch.setattr(
@@ -120,22 +123,36 @@ def test_a_person_goes_on_whatever_the_figures_say() -> None:
     assert found.window_days == min(found.candidates, key=lambda one: one.loss or 0).window_days
 
 
-@pytest.mark.parametrize(
-    ("holder", "logged", "reason"),
-    [
-        (None, True, "first model"),
-        (HOLDER, False, "no labelled answers"),
-        (replace(HOLDER, sha256="d" * 64), True, "no labelled answers"),
-    ],
-)
-def test_without_answers_of_the_champion_only_the_window_is_chosen(holder, logged, reason) -> None:
+def test_without_a_champion_only_the_window_is_chosen() -> None:
     frame = stream(changed=CHANGED)
+    answer(frame, sure(frame))
+    found = ask(frame, holder=None)
+    assert (found.go, found.reason, found.gain, found.needed) == (True, "first model", None, None)
+    assert found.window_days == 10
+    assert len({one.loss for one in found.candidates}) > 1
+
+
+@pytest.mark.parametrize("logged", [False, True], ids=["no answers", "of another model"])
+def test_without_answers_of_the_champion_its_own_window_is_kept(monkeypatch: pytest.MonkeyPatch, *, logged) -> None:
+    frame, holder = stream(changed=CHANGED), replace(HOLDER, sha256="d" * 64)
     if logged:
         answer(frame, sure(frame))
     found = ask(frame, holder=holder)
-    assert (found.go, found.reason, found.gain, found.needed) == (True, reason, None, None)
-    assert found.window_days == 10
-    assert len({one.loss for one in found.candidates}) > 1
+    assert (found.go, found.reason, found.gain, found.needed) == (True, "no labelled answers", None, None)
+    assert (found.window_days, found.champion, found.candidates) == (20, holder.sha256, [])
+    monkeypatch.setitem(SPAN, "until", "2026-01-01T00:00:00")
+    assert ask(frame, holder=holder).window_days == 80
+    monkeypatch.setitem(SPAN, "since", None)
+    assert ask(frame, holder=holder).window_days is None
+
+
+@pytest.mark.parametrize(("reason", "go"), [("quality", False), ("recovery", False), ("drift", True), ("manual", True)])
+def test_a_recovery_waits_for_answers_to_compare_with(reason: str, *, go: bool) -> None:
+    """Else each of its looks, every few days, would be a new model."""
+    found = ask(stream(), reason=reason)
+    assert (found.go, found.gain) == (go, None)
+    assert found.reason == {"drift": "no labelled answers", "manual": "a person asked"}.get(reason, "too early")
+    assert found.window_days == (20 if go else None)
 
 
 def test_too_few_answers_judge_nobody() -> None:
@@ -153,7 +170,7 @@ def as_good_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     known = Quality(
         loss="log_loss", rows=1000, mean=float(usual.mean()), deviation=float(usual.std()), between=0.0, blocks=9
     )
-    monkeypatch.setattr(contest.baseline, "load", lambda _: SimpleNamespace(quality=known))
+    monkeypatch.setattr(contest.baseline, "load", lambda _: SimpleNamespace(quality=known, **SPAN))
 
 
 def test_a_quality_alarm_also_tries_the_window_since_the_losses_rose(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,7 +214,8 @@ def test_nobody_learns_from_a_label_that_was_not_known_when_the_judged_rows_begi
     frame = stream(changed=32)
     if logged:
         answer(frame, sure(frame))
-    found = contest.contest(frame, CONTRACT, the_params(), HOLDER, lengths=[10, 20, 80, 99], reason=reason)
+    holder = HOLDER if logged else None
+    found = contest.contest(frame, CONTRACT, the_params(), holder, lengths=[10, 20, 80, 99], reason=reason)
     assert len(learned) == len(found.candidates) == windows
     assert [rows.height for rows in learned] == [one.rows for one in found.candidates]
     begin = START + (DAYS - 4) * DAY if logged else frame.tail(found.rows)["at"].min()
