@@ -10,8 +10,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import polars as pl
-
 from ml import baseline, losses
 from ml.drift import buckets
 from ml.drift.compare import compare
@@ -48,6 +46,8 @@ def _compare(reference: Reference, folder: Path) -> None:
 
 def _reference(path: Path) -> Reference:
     """Freeze a column at a time, which takes the memory of one."""
+    import polars as pl  # noqa: PLC0415 - who reads a baseline does not wait for it
+
     features = []
     for name, of_type in pl.read_parquet_schema(path).items():
         freeze = buckets.categorical if of_type == pl.String else buckets.numeric

@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 
 from ml import losses
 from ml.drift import buckets
@@ -26,6 +25,8 @@ from ml.losses import Quality
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    import polars as pl
 
     from ml.contract import Contract
     from ml.drift.blocks import Places
@@ -100,6 +101,8 @@ def predicted(prediction: Prediction, classes: Sequence[Label]) -> pl.DataFrame:
     A regression has its `value`. A classification has its `label`, and the `probability` of the positive class; where
     there are more than two, that of the class it said.
     """
+    import polars as pl  # noqa: PLC0415 - who reads a baseline does not wait for it
+
     if prediction.probabilities is None:
         return pl.DataFrame({"value": prediction.values})
     said = prediction.values.astype(int)

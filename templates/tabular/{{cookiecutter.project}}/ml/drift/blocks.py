@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import polars as pl
 
 Places = NDArray[np.integer]
 """Which rows of a table, counted from 0."""
@@ -28,6 +31,8 @@ def blocks(times: pl.Series, every: timedelta, least: int, most: int | None = MO
     Returns:
         The places of each block's rows, the oldest block first.
     """
+    import polars as pl  # noqa: PLC0415 - who counts files does not wait for it
+
     moments = times.cast(pl.Datetime("us")).to_physical()
     order = moments.arg_sort()[moments.null_count() :].to_numpy()
     periods = (moments.drop_nulls().sort() // (every // timedelta(microseconds=1))).to_numpy()

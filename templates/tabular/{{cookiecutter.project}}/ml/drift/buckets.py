@@ -18,10 +18,11 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import polars as pl
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    import polars as pl
 
     from ml.model import Floats
     from ml.signature import Input, Signature
@@ -72,6 +73,8 @@ def frozen(frame: pl.DataFrame, signature: Signature) -> tuple[Feature, ...]:
 
 def numeric(name: str, values: pl.Series) -> Feature:
     """Freeze the buckets of numbers: the centre is their median, the scale a robust standard deviation."""
+    import polars as pl  # noqa: PLC0415 - who counts files does not wait for it
+
     finite = values.cast(pl.Float64).drop_nulls()
     finite = finite.filter(finite.is_finite()).sort()  # once: each quantile is then looked up
     if finite.is_empty():
@@ -83,6 +86,8 @@ def numeric(name: str, values: pl.Series) -> Feature:
 
 def categorical(name: str, values: pl.Series) -> Feature:
     """Freeze the levels of a category: the most frequent ones, by their text where they are equally frequent."""
+    import polars as pl  # noqa: PLC0415 - who counts files does not wait for it
+
     counts = values.cast(pl.String).drop_nulls().alias("level").value_counts(name="n")
     levels = counts.sort("n", "level", descending=[True, False])["level"].head(LEVELS)
     return Feature(name=name, column=name, kind="categorical", levels=tuple(levels))

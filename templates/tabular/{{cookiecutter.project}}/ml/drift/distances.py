@@ -9,7 +9,8 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import special
+
+from ml.drift.chi_square import critical, exceeded
 
 if TYPE_CHECKING:
     from ml.model import Floats
@@ -53,8 +54,14 @@ def divergence(p: Floats, q: Floats) -> float:
     """
     first, second = p / p.sum(), q / q.sum()
     middle = (first + second) / 2
-    bits = (special.rel_entr(first, middle).sum() + special.rel_entr(second, middle).sum()) / (2 * math.log(2))
+    bits = (_divergence(first, middle) + _divergence(second, middle)) / (2 * math.log(2))
     return max(0.0, float(bits))
+
+
+def _divergence(p: Floats, q: Floats) -> float:
+    """Return the sum of p ln(p / q), in nats (Kullback and Leibler 1951); an empty cell of p adds nothing."""
+    some = p > 0
+    return float((p[some] * np.log(p[some] / q[some])).sum())
 
 
 def divergence_unit(p: Floats, q: Floats) -> float:
@@ -76,12 +83,12 @@ def chi2(p: Floats, q: Floats) -> float:
 
 def chi2_p(value: float, freedom: int) -> float:
     """Return the probability that a chi-square of ``freedom`` degrees exceeds ``value``; 1 where there are none."""
-    return float(special.chdtrc(freedom, value)) if freedom else 1.0
+    return exceeded(value, freedom)
 
 
 def chi2_critical(freedom: int, probability: float) -> float:
     """Return what a chi-square of ``freedom`` degrees exceeds with ``probability``; 0 where there are none."""
-    return float(special.chdtri(freedom, probability)) if freedom else 0.0
+    return critical(freedom, probability)
 
 
 def kolmogorov_smirnov(p: Floats, q: Floats) -> float:

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import duckdb
-import polars as pl
 
 from ml.drift.profile import Counts, Profile
 from ml.drift.queries import INFINITE, queries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    import polars as pl
 
     from ml.drift.buckets import Feature
 
@@ -30,8 +31,6 @@ FITS = {
 }
 """DuckDB's types whose values mean the same when read as a feature of that kind; `NO_TYPE` fits all of them."""
 NO_TYPE = "null"
-EMPTY: dict[str, pl.DataType] = {"categorical": pl.String(), "hour": pl.Datetime("us"), "weekday": pl.Datetime("us")}
-"""The types of columns that hold nothing, for Arrow, which cannot count the nulls of no type; others are numbers."""
 
 
 class Answer(NamedTuple):
@@ -97,10 +96,13 @@ def _counts(answers: Iterable[Answer]) -> Counts:
 
 
 def _typed(frame: pl.DataFrame, features: Sequence[Feature]) -> pl.DataFrame:
-    """Keep the columns that are counted, and give those that hold nothing but null a type."""
+    """Keep the columns that are counted, and give those that hold nothing but null a type: Arrow counts no others."""
+    import polars as pl  # noqa: PLC0415 - who counts files does not wait for it
+
+    types = {"categorical": pl.String(), "hour": pl.Datetime("us"), "weekday": pl.Datetime("us")}
     kinds = {one.column: one.kind for one in features if one.column in frame.columns}
     empty = [name for name in kinds if frame.schema[name] == pl.Null]
-    return frame.select(*kinds).with_columns(pl.col(name).cast(EMPTY.get(kinds[name], pl.Float64())) for name in empty)
+    return frame.select(*kinds).with_columns(pl.col(name).cast(types.get(kinds[name], pl.Float64())) for name in empty)
 
 
 class _Stream:
