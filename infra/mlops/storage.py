@@ -70,6 +70,7 @@ class ArtifactStore(pulumi.ComponentResource):
         self._name, self._args = name, args
         self._child = pulumi.ResourceOptions(parent=self)
         self._kept = pulumi.ResourceOptions(parent=self, protect=args.settings.keep_data)
+        self._versions: dict[str, s3.BucketVersioning] = {}
         self.key_arn = self._key()
         logs = self._bucket(
             "logs", expire_days={"": LOG_BUCKET_DAYS}, statements=[resources.access_logs(args.names, SOURCES)]
@@ -94,7 +95,8 @@ class ArtifactStore(pulumi.ComponentResource):
             key="labelled/none",
             content="No label has landed yet.\n",
             content_type="text/plain",
-            opts=self._child,
+            # So it is removed before its bucket stops to keep versions, and leaves nothing that cannot be emptied.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self._versions["capture"]]),
         )
         self.features_uri = pulumi.Output.concat("s3://", self.data_bucket, "/features")
         self.register_outputs(
@@ -149,6 +151,7 @@ class ArtifactStore(pulumi.ComponentResource):
         versioning = s3.BucketVersioning(
             f"{name}-versions", bucket=bucket.id, versioning_configuration={"status": "Enabled"}, opts=self._child
         )
+        self._versions[role] = versioning
         s3.BucketServerSideEncryptionConfiguration(
             f"{name}-encryption", bucket=bucket.id, rules=[self._encryption(logs)], opts=self._child
         )
