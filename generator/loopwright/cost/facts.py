@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from loopwright.branches import placed
 from loopwright.cost.frequency import HOURS, per_month
 from loopwright.graph.model import Reference, text
 
@@ -111,7 +112,7 @@ class Facts:
         if not isinstance(definition, dict):
             return [], ["pipeline definition"]
         jobs, unknown = [], []
-        for step in _steps(definition.get("Steps", [])):
+        for step in (each.step for each in placed(definition.get("Steps"))):
             if step["Type"] in {"Processing", "Training"}:
                 jobs.append(_job(step))
             elif step["Type"] not in {"Condition", "Fail", "Model", "RegisterModel"}:
@@ -151,15 +152,6 @@ class Facts:
         for board in self.graph.of_type(DASHBOARD):
             found |= set(_drawn(document(board.inputs.get("dashboardBody")) or {}))
         return frozenset(metric for metric in found if not metric[0].upper().startswith(("AWS/", "/AWS/", "NONE")))
-
-
-def _steps(steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield the steps, and those inside conditions."""
-    for step in steps:
-        yield step
-        arguments = step.get("Arguments", {})
-        for branch in ("IfSteps", "ElseSteps"):
-            yield from _steps(arguments.get(branch, []))
 
 
 def _job(step: dict[str, Any]) -> Job:

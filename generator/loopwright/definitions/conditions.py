@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from loopwright.definitions.document import BRANCHES, broken, entries
+from loopwright.branches import BRANCHES
+from loopwright.definitions.document import broken, entries
 from loopwright.definitions.limits import limits
 from loopwright.definitions.resolve import NUMBERS, fits, term
 from loopwright.definitions.shapes import shape

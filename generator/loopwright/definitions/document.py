@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from loopwright.branches import BRANCHES, placed
 from loopwright.wiring.definitions import MEND
 from loopwright.wiring.findings import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["BRANCHES", "Document", "Step", "broken", "entries", "malformed", "read"]
-
-BRANCHES = ("IfSteps", "ElseSteps")
+__all__ = ["Document", "Step", "broken", "entries", "malformed", "read"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +55,7 @@ class Document:
 def read(body: Mapping[str, Any]) -> Document:
     """Return a definition without what ``malformed`` tells of."""
     parameters = {each["Name"]: each for _, each in entries(body.get("Parameters"), "") if not _lacks(each)}
-    return Document(body=body, parameters=parameters, steps=tuple(_steps(body.get("Steps"), "Steps")))
+    return Document(body=body, parameters=parameters, steps=tuple(_steps(body.get("Steps"))))
 
 
 def malformed(body: Mapping[str, Any]) -> Iterator[Finding]:
@@ -69,9 +68,9 @@ def malformed(body: Mapping[str, Any]) -> Iterator[Finding]:
     for path, each in entries(body.get("Parameters"), "Parameters"):
         if lacks := _lacks(each):
             yield broken("pipelines.shape", path, "this is no parameter", lacks)
-    for path, each, _, _ in _placed(steps, "Steps"):
-        if lacks := _lacks(each) or _lacks_arguments(each):
-            yield broken("pipelines.shape", path, "this is no step", lacks)
+    for each in placed(steps):
+        if lacks := _lacks(each.step) or _lacks_arguments(each.step):
+            yield broken("pipelines.shape", each.path, "this is no step", lacks)
 
 
 def broken(rule: str, path: str, what: str, because: str, attempt: str = MEND) -> Finding:
@@ -85,19 +84,12 @@ def entries(value: Any, path: str) -> Iterator[tuple[str, Any]]:
         yield f"{path}[{index}]", each
 
 
-def _steps(value: Any, path: str) -> Iterator[Step]:
-    for where, each, condition, branch in _placed(value, path):
-        if not _lacks(each) and not _lacks_arguments(each):
-            yield Step(name=each["Name"], kind=each["Type"], body=each, path=where, condition=condition, branch=branch)
-
-
-def _placed(value: Any, path: str, condition: str = "", branch: str = "") -> Iterator[tuple[str, Any, str, str]]:
-    """Yield whatever stands where a step does, in order, with the condition and the branch that it is behind."""
-    for where, each in entries(value, path):
-        yield where, each, condition, branch
-        if not _lacks(each) and not _lacks_arguments(each) and each["Type"] == "Condition":
-            for inner in BRANCHES:
-                yield from _placed(each["Arguments"].get(inner), f"{where}.Arguments.{inner}", each["Name"], inner)
+def _steps(steps: Any) -> Iterator[Step]:
+    for each in placed(steps):
+        body = each.step
+        if not _lacks(body) and not _lacks_arguments(body):
+            where = {"path": each.path, "condition": each.condition, "branch": each.branch}
+            yield Step(name=body["Name"], kind=body["Type"], body=body, **where)
 
 
 def _lacks(value: Any) -> str:

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from loopwright.branches import ELSE, IF, placed
 from loopwright.errors import LoopwrightError
 from loopwright.execution import layout, processes
 from loopwright.execution.objects import Objects
-from loopwright.execution.order import ELSE, IF, placed
+from loopwright.execution.order import needs
 from loopwright.execution.values import Scope
 
 if TYPE_CHECKING:
@@ -145,21 +146,20 @@ class _Run:
         A step of the branch that is not taken never runs, and neither does one that waits for such a step: the SDK's
         own local runner (sagemaker.mlops.local) leaves both out, and the run ends well.
         """
-        waiting, left_out = list(placed(steps)), set[str]()
+        waiting, left_out = {each.step["Name"]: (each, needs(each)) for each in placed(steps)}, set[str]()
         while waiting and self.execution.status == "Succeeded":
-            names = {place.step["Name"] for place in waiting}
-            ready = next((place for place in waiting if not place.needs & names), None)
+            ready = next((name for name, (_, before) in waiting.items() if not before & waiting.keys()), None)
             if ready is None:
                 raise LoopwrightError(
                     "the pipeline cannot be executed",
-                    because=f"{', '.join(place.step['Name'] for place in waiting)} wait for each other",
+                    because=f"{', '.join(waiting)} wait for each other",
                     attempt="mend the definition",
                 )
-            waiting.remove(ready)
-            if ready.needs & left_out or self.taken.get(ready.condition, ready.branch) != ready.branch:
-                left_out.add(ready.step["Name"])
+            place, before = waiting.pop(ready)
+            if before & left_out or self.taken.get(place.condition, place.branch) != place.branch:
+                left_out.add(ready)
             else:
-                self._step(ready.step)
+                self._step(place.step)
 
     def _step(self, step: Step) -> None:
         runners = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from loopwright.branches import BRANCHES
 from loopwright.wiring.findings import Finding
 from loopwright.wiring.iam import as_list
 
@@ -142,7 +143,7 @@ def _gets(value: Any, where: str) -> Iterator[tuple[str, str]]:
         if isinstance(value.get("Get"), str):
             yield where, value["Get"]
         for key, item in value.items():
-            if key not in {"IfSteps", "ElseSteps", "Get"}:
+            if key not in {*BRANCHES, "Get"}:
                 yield from _gets(item, f"{where}.{key}")
 
 
@@ -216,7 +217,7 @@ def looked_up(value: Any, where: str) -> Iterator[tuple[str, str, str]]:
             file = found.get("PropertyFile")
             yield where, str(found.get("Path")), str(file.get("Get") if isinstance(file, dict) else file)
         for key, item in value.items():
-            if key not in {"IfSteps", "ElseSteps"}:
+            if key not in BRANCHES:
                 yield from looked_up(item, f"{where}.{key}")
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from loopwright.branches import placed
 from loopwright.graph.arns import ACCOUNT, PARTITION, arn, physical_name, resolve
 from loopwright.wiring.iam import statements
 
@@ -181,7 +182,7 @@ class Stack:
 
     def steps(self, body: Any) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the steps of a definition behind their paths, those inside a condition too, in order."""
-        yield from _steps(body.get("Steps"), "pipelineDefinition.Steps")
+        yield from ((each.path, each.step) for each in placed(body.get("Steps"), "pipelineDefinition.Steps"))
 
 
 def parsed(value: Any) -> Any:
@@ -190,11 +191,3 @@ def parsed(value: Any) -> Any:
         return json.loads(value) if isinstance(value, str) else None
     except ValueError:
         return None
-
-
-def _steps(steps: Any, where: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    for index, step in enumerate(steps or []):
-        yield f"{where}[{index}]", step
-        for branch in ("IfSteps", "ElseSteps"):
-            inner = step.get("Arguments", {}).get(branch)
-            yield from _steps(inner, f"{where}[{index}].Arguments.{branch}")
