@@ -155,10 +155,7 @@ def _waiting(state: State, until: datetime) -> Decision:
     reason, because = "cool-down", "the last retraining has to show its effect"
     if streak:
         # A model that did not pass its gates is a failure too: the same data would give the same answer.
-        reason, because = (
-            "back-off",
-            f"the last {len(streak)} retrainings failed or found no better model",
-        )
+        reason, because = "back-off", f"the last {len(streak)} retrainings failed or found no better model"
     page = f"{failures} retrainings failed in a row" if failures >= PAGE_AFTER_FAILURES else ""
     return _nothing(reason, f"{because}: it waits until {until:%Y-%m-%d %H:%M} UTC", page)
 

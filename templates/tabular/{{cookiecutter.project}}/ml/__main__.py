@@ -7,7 +7,7 @@ import importlib
 import sys
 from typing import TYPE_CHECKING
 
-from ml.errors import LoopError
+from ml.errors import LoopError, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,8 +28,6 @@ COMMANDS = {
     "rollback": ("ml.registry:rollback", "make the version that the champion replaced the champion again"),
     "fetch": ("ml.registry:fetch", "put the champion's model into FOLDER"),
 }
-MOST_TOLD = 500
-"""So many characters of another library's error are shown."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,11 +58,8 @@ def expected(error: Exception, command: str) -> LoopError | None:
         return LoopError(f"{command} needs {error.filename}", because=because, attempt="make run, or dvc pull")
     # By name: MLflow takes seconds to import, and is not there where the model is served.
     if type(error).__module__.startswith("mlflow."):
-        because, attempt = (
-            " ".join(str(error).split())[:MOST_TOLD],
-            "mend or unset MLFLOW_TRACKING_URI, and run it again",
-        )
-        return LoopError("the tracking server does not do what was asked", because=because, attempt=attempt)
+        attempt = "mend or unset MLFLOW_TRACKING_URI, and run it again"
+        return LoopError("the tracking server does not do what was asked", because=short(error), attempt=attempt)
     return None
 
 

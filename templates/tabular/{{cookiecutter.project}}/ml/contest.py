@@ -155,10 +155,10 @@ def _unjudged(lengths: Sequence[float], contract: Contract, holder: Champion, re
     """
     days, go = _length(lengths, holder), reason not in FALLEN
     learned = "all rows" if days is None else f"the last {days:.4g} days, as the champion did"
-    words = {True: "no labelled answers", False: "too early"}
+    because = "no labelled answers" if go else "too early"
     return Answer(
         go=go,
-        reason="a person asked" if reason == MANUAL else words[go],
+        reason="a person asked" if reason == MANUAL else because,
         explanation="too few of the champion's answers have a label: "
         + (f"the model learns from {learned}" if go else "nothing can be compared yet"),
         window_days=days if go else None,

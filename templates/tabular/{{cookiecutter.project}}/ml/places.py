@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from ml.errors import LoopError
+from ml.errors import LoopError, short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 ATTEMPTS = 5
 SECONDS = 10
 """So long one attempt may wait for AWS, to connect and to be answered."""
-MOST_TOLD = 500
-"""So many characters of another library's error are shown."""
 S3 = "s3://"
 
 
@@ -198,8 +196,3 @@ def client(service: str) -> Any:
         region_name=os.environ.get("AWS_REGION") or None,
         config=Config(retries=retries, connect_timeout=SECONDS, read_timeout=SECONDS),
     )
-
-
-def short(error: Exception) -> str:
-    """Return what another library says, on one line and not too long."""
-    return " ".join(str(error).split())[:MOST_TOLD]

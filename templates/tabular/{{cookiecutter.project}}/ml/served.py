@@ -5,8 +5,8 @@ from __future__ import annotations
 import tarfile
 from typing import TYPE_CHECKING, Any
 
-from ml.errors import LoopError
-from ml.places import client, place, short
+from ml.errors import LoopError, short
+from ml.places import client, place
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -49,12 +49,18 @@ def measure(source: pl.DataFrame | Path, features: Sequence[Feature]) -> Profile
     `Profile.broken`: that is a break, not drift. A time that is null because it stands for the time of the request
     (`Input.now`) must be filled in before: here it is as null as any other.
     """
-    with duckdb.connect(config={"autoinstall_known_extensions": False}) as connection:  # nothing calls home
+    with connected() as connection:
         if isinstance(source, Path):
             connection.read_parquet(str(source)).create_view("rows")
         else:
             connection.register("rows", _Stream(_typed(source, features)))
         return count(connection, features)
+
+
+def connected(**how: str | bool) -> duckdb.DuckDBPyConnection:
+    """Return a connection to an empty database that calls nobody, with these of DuckDB's own settings."""
+    config: dict[str, str | bool | int | float | list[str]] = {"autoinstall_known_extensions": False, **how}
+    return duckdb.connect(config=config)
 
 
 def count(connection: duckdb.DuckDBPyConnection, features: Sequence[Feature]) -> Profile:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
-from ml.places import short
+from ml.errors import short
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import polars as pl
 
-from ml.watch.rows import BATCH
+from ml.drift.measure import connected
+from ml.watch.rows import ANSWERED, BATCH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +19,6 @@ MEMORY = "150MB"
 """What a statement may take before it spills."""
 PARTS = 5
 """So many parts are joined at once: their rows fit into memory, and all labels are read past them."""
-ANSWERED = "__value__ IS NOT NULL OR __label__ IS NOT NULL"
 
 
 def join(parts: Sequence[Path], labels: Sequence[Path], earlier: Path | None, made: Path) -> None:
@@ -61,10 +60,4 @@ def together(parts: Sequence[Path], made: Path) -> None:
 
 def _connected(room: Path) -> Any:
     """Return a connection that takes little memory, and spills below ``room``."""
-    how: dict[str, str | bool | int | float | list[str]] = {
-        "memory_limit": MEMORY,
-        "temp_directory": str(room / "spill"),
-        "preserve_insertion_order": False,
-        "autoinstall_known_extensions": False,
-    }
-    return duckdb.connect(config=how)
+    return connected(memory_limit=MEMORY, temp_directory=str(room / "spill"), preserve_insertion_order=False)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from ml.drift.measure import count
+from ml.drift.measure import connected, count
 from ml.drift.profile import Profile
+from ml.watch.rows import ANSWERED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 KINDS = ("inputs", "predictions")
 SAID = "__value__ AS value, __label__ AS label, __probability__ AS probability"
-ANSWERED = "__value__ IS NOT NULL OR __label__ IS NOT NULL"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +59,7 @@ def profiles(state: State, window: Window, model: str, base: Baseline) -> Profil
 
 def _counted(parts: Sequence[Path], model: str, base: Baseline) -> Profiles:
     by_model = duckdb.ColumnExpression("__model__") == duckdb.ConstantExpression(model)
-    with duckdb.connect(config={"autoinstall_known_extensions": False}) as connection:  # nothing calls home
+    with connected() as connection:
         rows = connection.read_parquet([str(path) for path in parts]).filter(by_model)
         rows.create_view("rows")
         inputs = count(connection, base.inputs.profile.features)

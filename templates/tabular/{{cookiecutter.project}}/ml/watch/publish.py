@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ml.errors import LoopError
-from ml.places import client, short
+from ml.errors import LoopError, short
+from ml.places import client
 from ml.signals import METRICS
 
 if TYPE_CHECKING:

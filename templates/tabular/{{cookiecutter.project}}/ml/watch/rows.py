@@ -38,8 +38,8 @@ OURS = {
     "__classes__": pl.String(),
     "__probabilities__": pl.List(pl.Float64()),
 }
-ANSWERED = pl.col("__value__").is_not_null() | pl.col("__label__").is_not_null()
-"""Whether anything was said of a row."""
+ANSWERED = "__value__ IS NOT NULL OR __label__ IS NOT NULL"
+"""Whether anything was said of a row, for a query."""
 READ: Mapping[str, pl.DataType] = {
     "numeric": pl.Float64(),
     "boolean": pl.Float64(),
