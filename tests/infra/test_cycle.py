@@ -155,4 +155,5 @@ def test_every_call_of_an_apply_may_fail_once(tmp_path, aws, figures, image):
     assert terraform.plan().drift() == {}
     assert len(terraform.state_list()) == len(graph.resources())
     refused = [entry for entry in aws.requests() if entry.error == "AccessDenied"]
+    assert {f"{entry.service}:{entry.action}" for entry in refused} == set(aws.mutations())
     figures(f"{len(refused)} calls, each refused once: {failed} applies failed, the next was whole, its plan empty")
