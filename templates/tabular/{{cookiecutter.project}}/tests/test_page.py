@@ -14,6 +14,7 @@ import pytest
 
 from ml.drift.compare import compare
 from ml.page import page
+from ml.report import markup
 from ml.report.charts import Line, over_time
 from tests.profiles import number, numbers, reference
 
@@ -240,3 +241,16 @@ def test_a_curve_breaks_where_there_is_no_value() -> None:
     assert heights == sorted(heights, reverse=True)
     (limit,) = (float(each.get("y1", "nan")) for each in drawn.iter("line") if each.get("class") == "line limit")
     assert 0 < limit < min(heights)
+
+
+def test_there_is_a_curve_of_drift_where_it_is_known_of_two_periods() -> None:
+    unknown = a_document(metrics={"RowsMonitored": 24.0})
+    assert "Largest move of an input" not in Reader(page(a_document(1), [unknown])).said
+    assert "Largest move of an input" in Reader(page(a_document(1), [a_document()])).said
+
+
+@pytest.mark.parametrize(
+    ("value", "written"), [(2171.4, "2,171"), (12.345, "12.3"), (1e6, "1,000,000"), (3e20, "3e+20"), (None, "\u2013")]
+)
+def test_numbers_are_written_as_people_read_them(value: float | None, written: str) -> None:
+    assert markup.number(value) == written

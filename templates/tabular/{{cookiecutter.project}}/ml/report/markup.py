@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 Child = Element | str | None
 NOTHING = "\N{EN DASH}"
 """What stands for a number that is not known."""
+LARGE, HUGE = 1e3, 1e15
+"""Numbers whose decimals nobody reads, and those whose digits nobody counts."""
 
 
 def tag(name: str, /, *children: Child, **attributes: str | float) -> Element:
@@ -48,11 +50,12 @@ def known(value: Any) -> float | None:
 
 
 def number(value: Any) -> str:
-    """Write a number with three digits, and a whole one with all of its own."""
+    """Write a number with three digits, and all digits before the point of a whole or a large one."""
     found = known(value)
     if found is None:
         return NOTHING
-    return f"{found:,.0f}" if found.is_integer() and abs(found) < 1e15 else f"{found:,.3g}"  # noqa: PLR2004
+    whole = (found.is_integer() or abs(found) >= LARGE) and abs(found) < HUGE
+    return f"{found:,.0f}" if whole else f"{found:,.3g}"
 
 
 def percent(value: Any) -> str:

@@ -45,9 +45,9 @@ def quality(document: Mapping[str, Any]) -> list[Element]:
 
 
 def drift(documents: Documents) -> list[Element]:
-    """Return how far the feature that moved furthest is from the baseline; nothing where that is one period."""
+    """Return how far the feature that moved furthest is from the baseline; nothing where one period knows."""
     scores = [known(part(each, "metrics").get("DriftScore")) for each in documents]
-    if len(documents) < 2:  # noqa: PLR2004 - one point is no curve
+    if len([score for score in scores if score is not None]) < 2:  # noqa: PLR2004 - one point is no curve
         return []
     line = Line(value=1.0, label="limit", limit=True)
     return [over_time("Largest move of an input", [_start(each) for each in documents], scores, [line])]
