@@ -90,7 +90,7 @@ def test_runs_only_what_changed(tmp_path, venv):
     repository = Repository(folder=tmp_path / "shop", venv=venv)
     new(repository.folder, "--no-git")
     first = repository.make("run")
-    assert first.count("Running stage") == 5
+    assert first.count("Running stage") == 6
     assert repository.report("registered.json")["alias"] == "champion"
 
     assert "Running stage" not in repository.make("run")
@@ -107,7 +107,7 @@ def test_runs_only_what_changed(tmp_path, venv):
     )
     ran = [line.split("'")[1] for line in again.stdout.splitlines() if line.startswith("Running stage")]
     # Whether the gates let this one through is theirs to say; `prepare` has nothing to do with it.
-    assert ran[:3] == ["train", "evaluate", "gates"]
+    assert ran[:4] == ["probe", "train", "evaluate", "gates"]
     assert "prepare" not in ran
 
 

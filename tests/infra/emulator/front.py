@@ -125,4 +125,5 @@ def _error_code(response: Response) -> str:
     if response.status_code < wire.BAD_REQUEST:
         return ""
     found = CODE.search(response.get_data())
-    return (found[1] or found[2]).decode() if found else response.headers.get("x-amzn-errortype", "")
+    code = (found[1] or found[2]).decode() if found else response.headers.get("x-amzn-errortype", "")
+    return code.rpartition("#")[2]  # Some of the JSON protocol write the name of the service before it.

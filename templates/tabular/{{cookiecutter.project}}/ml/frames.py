@@ -40,8 +40,8 @@ def kind(column: Column) -> str:
 
 def _input(name: str, column: Column, *, now: bool) -> Input:
     of_kind: Kind = kind(column)  # type: ignore[assignment]
-    whole = of_kind == "numeric" and pl_type(column).is_integer()
-    lower, upper = _bounds(column, whole=whole) if of_kind == "numeric" else ([], [])
+    whole = of_kind in {"numeric", "categorical"} and pl_type(column).is_integer()
+    lower, upper = _bounds(column, whole=whole) if whole or of_kind == "numeric" else ([], [])
     return Input(
         name=name,
         kind=of_kind,
@@ -64,9 +64,10 @@ def _bounds(column: Column, *, whole: bool) -> tuple[list[float], list[float]]:
         if "max_value" in found:
             open_end = check.name == "less_than" or not found.get("include_max", True)
             upper.append(_inside(found["max_value"], -math.inf, whole=whole) if open_end else float(found["max_value"]))
-    if whole and pl_type(column) not in {pl.Int64, pl.UInt64}:
+    if whole and pl_type(column) != pl.Int64:
         limits = np.iinfo(str(pl_type(column)).lower())
-        lower, upper = [*lower, float(limits.min)], [*upper, float(limits.max)]
+        lower = [*lower, float(limits.min)]
+        upper = upper if pl_type(column) == pl.UInt64 else [*upper, float(limits.max)]
     return lower, upper
 
 

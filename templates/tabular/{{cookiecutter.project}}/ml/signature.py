@@ -32,7 +32,7 @@ class Input:
     name: str
     kind: Kind
     whole: bool = False
-    """Only whole numbers are allowed (a numeric column of integers)."""
+    """Only whole numbers are allowed: the data contract has the column as integers, be they quantities or codes."""
     nullable: bool = False
     now: bool = False
     """Null stands for the time of the request."""

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from ml import contract as contracts
-from ml.frames import kind
+from ml.frames import kind, pl_type
 from ml.schema import SCHEMA
 from ml.watch.volume import FEWEST
 from ml.window import Window, alike
@@ -38,10 +38,9 @@ def nulls(name: str, share: float) -> Callable[[pl.DataFrame], pl.DataFrame]:
 
 
 def new_levels(name: str) -> Callable[[pl.DataFrame], pl.DataFrame]:
-    new = pl.int_range(pl.len()) % 5 == 0
-    return lambda frame: frame.with_columns(
-        pl.when(new).then(pl.lit("never seen")).otherwise(pl.col(name).cast(pl.String)).alias(name)
-    )
+    new, code = pl.int_range(pl.len()) % 5 == 0, pl_type(SCHEMA.columns[name]).is_integer()
+    unseen = pl.lit(101) if code else pl.lit("never seen")
+    return lambda frame: frame.with_columns(pl.when(new).then(unseen).otherwise(pl.col(name)).alias(name))
 
 
 EMPTY, LEVEL = column(nullable=True), column("categorical")

@@ -64,10 +64,13 @@ def a_column(of_type: type[pl.DataType] | pl.DataType, *checks: Check, of_kind: 
     return found
 
 
-def test_only_numeric_integers_are_whole() -> None:
+def test_integers_are_whole_be_they_quantities_or_codes() -> None:
     assert a_column(pl.Int64).whole
     assert not a_column(pl.Float64).whole
-    assert not a_column(pl.Int64, of_kind="categorical").whole
+    assert not a_column(pl.String, of_kind="categorical").whole
+    assert a_column(pl.UInt8, of_kind="categorical") == Input(
+        name="x", kind="categorical", whole=True, minimum=0.0, maximum=255.0
+    )
 
 
 def test_the_narrowest_range_counts() -> None:
@@ -91,6 +94,7 @@ def test_the_narrowest_range_counts() -> None:
         (pl.Float64, Check.in_range(0, 1, include_max=False), (0.0, math.nextafter(1, 0))),
         (pl.Int8, Check.ge(-500), (-128.0, 127.0)),
         (pl.UInt16, Check.le(70_000), (0.0, 65_535.0)),
+        (pl.UInt64, Check.le(9), (0.0, 9.0)),
     ],
 )
 def test_an_end_that_is_left_out_and_a_narrow_type_bound_too(

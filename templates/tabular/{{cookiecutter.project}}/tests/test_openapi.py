@@ -124,6 +124,7 @@ class TestExactly:
         Input(name="price", kind="numeric", nullable=True, maximum=4),
         Input(name="colour", kind="categorical"),
         Input(name="shape", kind="categorical", nullable=True),
+        Input(name="code", kind="categorical", whole=True, minimum=1, maximum=9),
         Input(name="member", kind="boolean"),
         Input(name="seen", kind="timestamp", nullable=True, now=True),
     )
@@ -139,6 +140,7 @@ class TestExactly:
         "price": {"anyOf": [PRICE, {"type": "null"}]},
         "colour": TEXT,
         "shape": {"anyOf": [TEXT, {"type": "null"}]},
+        "code": {"type": "integer", "minimum": 1, "maximum": 9},
         "member": {"enum": [True, False, 0, 1]},
         "seen": {"anyOf": [SEEN, {"type": "null"}]},
     }
@@ -147,6 +149,7 @@ class TestExactly:
         "price": 2.0,
         "colour": "red",
         "shape": None,
+        "code": 5,
         "member": True,
         "seen": "2026-01-31T12:00:00Z",
     }
@@ -166,17 +169,17 @@ class TestExactly:
     def test_the_request(self):
         row = {
             "type": "object",
-            "required": ["age", "colour", "member"],
+            "required": ["age", "colour", "code", "member"],
             "properties": self.VALUES | {"id": {}},
             "additionalProperties": False,
         }
         rows = {"type": "array", "minItems": 1, "maxItems": MAX_ROWS}
-        cells = {"type": "array", "prefixItems": [*self.VALUES.values()], "minItems": 6, "maxItems": 6}
+        cells = {"type": "array", "prefixItems": [*self.VALUES.values()], "minItems": 7, "maxItems": 7}
         closed = {"type": "object", "additionalProperties": False}
         instances = {"required": ["instances"], "properties": {"instances": rows | {"items": row}}}
         columns = {"columns": {"const": [*self.VALUES]}, "data": rows | {"items": cells}}
         split = {"required": ["columns", "data"], "properties": columns}
-        text = "4,2.0,red,,True,2026-01-31T12:00:00Z\n"
+        text = "4,2.0,red,,5,True,2026-01-31T12:00:00Z\n"
         assert self.operation([False, True])["requestBody"] == {
             "required": True,
             "content": {
@@ -191,12 +194,12 @@ class TestExactly:
                 },
                 "text/csv": {
                     "schema": {"type": "string"},
-                    "examples": {"header": {"value": f"age,price,colour,shape,member,seen\n{text}"}},
+                    "examples": {"header": {"value": f"age,price,colour,shape,code,member,seen\n{text}"}},
                 },
                 "text/csv; header=absent": {
                     "schema": {
                         "type": "string",
-                        "description": "In the order age, price, colour, shape, member, seen.",
+                        "description": "In the order age, price, colour, shape, code, member, seen.",
                     },
                     "examples": {"rows": {"value": text}},
                 },

@@ -164,6 +164,8 @@ class TestForms:
 
 
 class TestValues:
+    CODES = Door(Signature(inputs=(Input(name="code", kind="categorical", whole=True),)))
+
     @pytest.mark.parametrize(
         ("column", "value", "expected"),
         [
@@ -188,6 +190,29 @@ class TestValues:
     )
     def test_accepted(self, column, value, expected):
         assert one(**{column: value})[column] == expected
+
+    @pytest.mark.parametrize(
+        ("value", "expected"),
+        [(3, "3"), (3.0, "3"), (-(2**63), str(-(2**63))), (2**63 - 1, str(2**63 - 1))],
+    )
+    def test_codes(self, value, expected):
+        assert self.CODES.read(orjson.dumps({"code": value}), JSON)[0]["code"].tolist() == [expected]
+        assert self.CODES.read(f"code\n{int(value)}\n".encode(), CSV)[0]["code"].tolist() == [expected]
+
+    @pytest.mark.parametrize(
+        ("value", "reason"),
+        [
+            ("never seen", "'never seen' is not a number"),
+            ("3", "'3' is not a number"),
+            (True, "true is not a number"),
+            (3.5, "3.5 is not a whole number"),
+            (2**63, f"{2**63} is more than {2**63 - 1:.15g}"),
+        ],
+    )
+    def test_refused_codes(self, value, reason):
+        with pytest.raises(Refused) as raised:
+            self.CODES.read(orjson.dumps({"code": value}), JSON)
+        assert [problem.reason for problem in raised.value.problems] == [reason]
 
     @pytest.mark.parametrize(
         ("text", "expected"),

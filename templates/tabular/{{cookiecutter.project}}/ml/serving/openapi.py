@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 
+TEXT: Document = {"type": ["string", "integer", "boolean"], "maxLength": MAX_TEXT}
 REFUSALS = {
     "406": "None of the accepted types can be made.",
     "413": f"The body has more than {MAX_BYTES:,} bytes.",
@@ -158,10 +159,11 @@ def _cells(inputs: tuple[Input, ...]) -> Document:
 
 def _value(entry: Input) -> Document:
     minimum, maximum = limits(entry)
+    number = {"type": "integer" if entry.whole else "number", "minimum": minimum, "maximum": maximum}
     kinds: dict[str, Document] = {
-        "numeric": {"type": "integer" if entry.whole else "number", "minimum": minimum, "maximum": maximum},
+        "numeric": number,
         "boolean": {"enum": [True, False, 0, 1]},
-        "categorical": {"type": ["string", "integer", "boolean"], "maxLength": MAX_TEXT},
+        "categorical": number if entry.whole else TEXT,
         "timestamp": {"type": "string", "format": "date-time"},
     }
     if entry.now:
@@ -171,7 +173,9 @@ def _value(entry: Input) -> Document:
 
 
 def _example(entry: Input, facts: Facts) -> bool | float | int | str | None:
-    if entry.kind == "numeric":
+    if known := facts.levels.get(entry.name):
+        return int(known[0]) if entry.whole else known[0]
+    if entry.kind == "numeric" or entry.whole:
         low = entry.minimum if entry.minimum is not None else min(0.0, entry.maximum or 0.0)
         middle = (low + (entry.maximum if entry.maximum is not None else low + 2)) / 2
         return int(middle) if entry.whole else middle
@@ -179,7 +183,7 @@ def _example(entry: Input, facts: Facts) -> bool | float | int | str | None:
         return True
     if entry.kind == "timestamp":
         return "2026-01-31T12:00:00Z"
-    return next(iter(facts.levels.get(entry.name, ())), None if entry.nullable else "text")
+    return None if entry.nullable else "text"
 
 
 def _predictions(service: Service | None) -> Document:

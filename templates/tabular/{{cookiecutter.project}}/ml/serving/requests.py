@@ -132,11 +132,11 @@ class Door:
         except (UnicodeDecodeError, csv.Error) as error:
             raise _unreadable("CSV", str(error)) from error
         table = self._split(rows.pop(0) if header and rows else self.names, rows)
-        kinds = {entry.name: entry.kind for entry, _ in self.inputs}
+        inputs = {entry.name: entry for entry, _ in self.inputs}
         cells = {
-            name: [values.cell(kinds[name], text) for text in column]
+            name: [values.cell(inputs[name], text) for text in column]
             for name, column in table.columns.items()
-            if name in kinds
+            if name in inputs
         }
         return Table(cells, table.rows)
 

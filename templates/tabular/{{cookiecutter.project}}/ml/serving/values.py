@@ -3,7 +3,8 @@
 numeric      a finite number within its range; where only whole numbers are allowed, 3.0 is 3 and 3.5 is refused
 boolean      true, false, 0 or 1
 categorical  text of at most 1,024 characters; whole numbers and booleans are read as their text ("3", "true"). A
-             category that the model has never seen is no error here: it is read as missing, and counted
+             category that the model has never seen is no error here: it is read as missing, and counted. Codes that
+             the data contract has as integers are whole numbers within their range
 timestamp    ISO 8601 text; with a zone it is converted to UTC, without one it is UTC. No epoch numbers: nothing tells
              seconds from milliseconds
 null         where the data contract allows it; in the time column it stands for the time of the request
@@ -34,6 +35,7 @@ MAX_TEXT = 1024
 SHOWN = 40
 """So much of a refused text is shown in the answer, in characters."""
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+WHOLE = re.compile(r"[+-]?\d{1,20}", re.ASCII)
 BOOLEANS = {"true": True, "false": False, "0": False, "1": True}
 DTYPES: dict[Kind, np.dtype[Any]] = {
     "numeric": np.dtype("f8"),
@@ -48,11 +50,10 @@ def reader(entry: Input) -> Reader:
     if entry.kind == "boolean":
         return _boolean
     if entry.kind == "categorical":
-        return _category
+        return _code(entry) if entry.whole else _category
     if entry.kind == "timestamp":
         return _timestamp
-    minimum, maximum = limits(entry)
-    return partial(_number, minimum=minimum, maximum=maximum, whole=entry.whole)
+    return _numbers(entry)
 
 
 def limits(entry: Input) -> tuple[float, float]:
@@ -98,13 +99,14 @@ def reasons(entry: Input, read: Reader, values: Sequence[Any]) -> Iterator[tuple
             yield row, "the value is missing"
 
 
-def cell(kind: Kind, text: str) -> object:
+def cell(entry: Input, text: str) -> object:
     """Turn a CSV cell into the value that JSON would have; a cell that cannot be one stays text."""
     if not text:
         return None
-    if kind == "numeric" and NUMBER.fullmatch(text):
-        return float(text)
-    if kind == "boolean":
+    if (entry.kind == "numeric" or entry.whole) and NUMBER.fullmatch(text):
+        # The codes of 64 bits are more than a float tells apart.
+        return int(text) if WHOLE.fullmatch(text) else float(text)
+    if entry.kind == "boolean":
         return BOOLEANS.get(text.lower(), text)
     return text
 
@@ -121,6 +123,11 @@ def shown(value: object) -> str:
     if isinstance(value, dict | list):
         return "a list" if isinstance(value, list) else "an object"
     return "null" if value is None else level(value)  # type: ignore[arg-type]
+
+
+def _numbers(entry: Input) -> Reader:
+    minimum, maximum = limits(entry)
+    return partial(_number, minimum=minimum, maximum=maximum, whole=entry.whole)
 
 
 def _number(value: object, *, minimum: float, maximum: float, whole: bool) -> float:
@@ -152,6 +159,11 @@ def _category(value: object) -> str:
     if len(text) > MAX_TEXT:
         raise ValueError(f"{shown(value)} is longer than {MAX_TEXT} characters")
     return text
+
+
+def _code(entry: Input) -> Reader:
+    number = _numbers(entry)
+    return lambda value: str(int(number(value)))
 
 
 def _timestamp(value: object) -> datetime:
