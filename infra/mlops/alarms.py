@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from mlops.naming import Names
 
-__all__ = ["ROLLBACK", "WAKING", "Alarm", "Expression", "Limits", "Metric", "alarms"]
+__all__ = ["ODD_ANSWERS", "ROLLBACK", "WAKING", "Alarm", "Expression", "Limits", "Metric", "alarms"]
 
-ROLLBACK = ("latency", "errors")
+ROLLBACK = ("latency", "errors", "answers")
 """Roles of the alarms that take a rollout back."""
+ODD_ANSWERS = "OddAnswers"
+"""Metric without a dimension: requests with an answer that cannot be, counted in the endpoint's log."""
 WAKING = ("drift", "quality", "broken")
 """Roles of the alarms that the controller reads."""
 MINUTE, HOUR, DAY = 60, 3600, 86_400
@@ -69,10 +71,10 @@ class Metric:
         metric = {
             "namespace": self.namespace,
             "metric_name": self.name,
-            "dimensions": self.dimensions,
             "period": self.period,
             "stat": self.statistic,
         }
+        metric |= {"dimensions": self.dimensions} if self.dimensions else {}
         return {"id": identifier, "metric": metric}
 
 
@@ -194,6 +196,12 @@ def _endpoint(names: Names, limits: Limits) -> list[Alarm]:
         label="share of requests that failed",
         metrics={"failed": served("Invocation5XXErrors"), "requests": served("Invocations")},
     )
+    odd = Metric(namespace=names.namespace, name=ODD_ANSWERS, dimensions={}, statistic="Sum", period=MINUTE)
+    answers = Expression(
+        formula=f"{enough}, odd / requests, 0)",
+        label="share of requests with an answer that cannot be",
+        metrics={"odd": odd, "requests": served("Invocations")},
+    )
     return [
         Alarm(
             role="latency",
@@ -208,6 +216,15 @@ def _endpoint(names: Names, limits: Limits) -> list[Alarm]:
             role="errors",
             description="More requests fail than the contract allows; a rollout goes back.",
             watches=errors,
+            threshold=limits.error_rate,
+            datapoints=2,
+            periods=3,
+            missing="notBreaching",
+        ),
+        Alarm(
+            role="answers",
+            description="More answers cannot be (no number, beyond belief) than may fail; a rollout goes back.",
+            watches=answers,
             threshold=limits.error_rate,
             datapoints=2,
             periods=3,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from mlops.alarms import ODD_ANSWERS
+
 if TYPE_CHECKING:
     from mlops.naming import Names
 
@@ -43,8 +45,11 @@ def body(names: Names, *, feature_event: str, monthly_usd: float, alarms: list[s
         ),
         _graph(
             names,
-            "Errors",
-            [["AWS/SageMaker", f"Invocation{kind}Errors", *serving] for kind in ("4XX", "5XX")],
+            "Errors, and requests with an answer that cannot be",
+            [
+                *(["AWS/SageMaker", f"Invocation{kind}Errors", *serving] for kind in ("4XX", "5XX")),
+                [names.namespace, ODD_ANSWERS],
+            ],
             "Sum",
             MINUTE,
         ),

@@ -4,7 +4,7 @@ Children: the monitor pipeline; the topic that people subscribe to; the alarms; 
 dashboard and each of the loop's own metrics by the month, and the monitor's instance by the second.
 
 Drift and quality alarms wake the controller; they never roll a deployment back, because they are in ALARM exactly when
-the cure is rolled out. What rolls back is the latency and the errors of the endpoint.
+the cure is rolled out. What rolls back is the latency, the errors and the impossible answers of the endpoint.
 """
 
 from __future__ import annotations

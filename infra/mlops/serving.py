@@ -1,8 +1,8 @@
 """`loopwright:serving:Endpoint`: one endpoint that exists before any model does.
 
 Children: a model that holds the image and no artefact yet ("no model yet", 503), the base configuration (with data
-capture), the endpoint, its log group, and autoscaling where it can scale. Costs: realtime instances by the hour, day
-and night; a serverless endpoint by the request.
+capture), the endpoint, its log group with a filter that counts odd answers, and autoscaling where it can scale. Costs:
+realtime instances by the hour, day and night; a serverless endpoint by the request.
 
 The endpoint's configuration belongs to the deployer from the first rollout on, so Pulumi ignores that one field: the
 AWS provider calls an update done that SageMaker has rolled back (terraform-provider-aws #48997).
@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi
 from pulumi_aws import appautoscaling, cloudwatch, sagemaker
+
+from mlops.alarms import ODD_ANSWERS
 
 if TYPE_CHECKING:
     from mlops.environment import Environment
@@ -73,6 +75,7 @@ class Endpoint(pulumi.ComponentResource):
             opts=self._child,
         )
         base = args.names.of(f"base-{self._fingerprint()}")
+        self._count_odd_answers(logs)
         config = self._config(base, self._model(base))
         endpoint = sagemaker.Endpoint(
             f"{name}-endpoint",
@@ -87,6 +90,24 @@ class Endpoint(pulumi.ComponentResource):
         self.endpoint_name = endpoint.name
         self.base_config_name = config.name
         self.register_outputs({"endpoint_name": self.endpoint_name, "base_config_name": self.base_config_name})
+
+    def _count_odd_answers(self, logs: cloudwatch.LogGroup) -> None:
+        """Make a metric of what the server logs (`ml/serve.py`): requests with an answer that cannot be."""
+        names = self._args.names
+        cloudwatch.LogMetricFilter(
+            f"{self._name}-odd-answers",
+            name=names.of("odd-answers"),
+            log_group_name=logs.name,
+            pattern='{ $.event = "request" && $.odd > 0 }',
+            metric_transformation={
+                "name": ODD_ANSWERS,
+                "namespace": names.namespace,
+                "value": "1",
+                "default_value": "0",
+                "unit": "Count",
+            },
+            opts=self._child,
+        )
 
     def _fingerprint(self) -> str:
         """Return eight digits that differ wherever two base configurations differ."""

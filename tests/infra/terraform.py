@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 # Prints a configuration that takes providers from a mirror on this machine; not part of the project.
 FINDER = ROOT.parent / "shared" / "bin" / "terraform-cli-config"
+FINDS = 3
+"""It walks through folders, and gives up where one goes while it looks."""
 OVERRIDE = "emulator_override.tf.json"
 UNPROTECT = "unprotect_override.tf.json"
 PLAN = "emulator.tfplan"
@@ -47,7 +49,7 @@ os._exit(subprocess.call(sys.argv[1:], stdin=subprocess.DEVNULL))
 """
 SETTINGS = {
     "access_key": "testing",
-    "secret_key": "testing",
+    "secret_key": "testing",  # pragma: allowlist secret - what moto takes
     "skip_credentials_validation": True,
     "skip_metadata_api_check": "true",
     "skip_requesting_account_id": False,
@@ -240,8 +242,11 @@ def cli_configuration() -> str | None:
             return Path(os.environ[name]).read_text()
     if not FINDER.is_file():
         return None
-    found = subprocess.run([FINDER], capture_output=True, text=True, check=False)
-    return found.stdout if found.returncode == 0 else None
+    for _ in range(FINDS):
+        found = subprocess.run([FINDER], capture_output=True, text=True, check=False)
+        if found.returncode == 0:
+            return found.stdout
+    return None
 
 
 def find_terraform() -> str | None:

@@ -98,6 +98,48 @@ class TestCloudWatch:
         refused(lambda: aws("cloudwatch").put_dashboard(DashboardName="d", DashboardBody=body), "not valid")
 
 
+class TestMetricFilters:
+    FILTER = {  # noqa: RUF012 - read only
+        "logGroupName": "/g",
+        "filterName": "f",
+        "filterPattern": '{ $.event = "request" && $.odd > 0 }',
+        "metricTransformations": [
+            {"metricName": "m", "metricNamespace": "n", "metricValue": "1", "defaultValue": 0.0, "unit": "Count"}
+        ],
+    }
+
+    def test_a_filter_is_read_back_replaced_and_goes_with_its_group(self, aws):
+        client = aws("logs")
+        client.create_log_group(logGroupName="/g")
+        client.put_metric_filter(**self.FILTER)
+        client.put_metric_filter(**self.FILTER | {"filterPattern": "{ $.odd > 1 }"})
+        (told,) = client.describe_metric_filters(logGroupName="/g")["metricFilters"]
+        assert told["filterPattern"] == "{ $.odd > 1 }"
+        assert told["metricTransformations"] == self.FILTER["metricTransformations"]
+        client.delete_log_group(logGroupName="/g")
+        assert client.describe_metric_filters()["metricFilters"] == []
+
+    @pytest.mark.parametrize(
+        ("change", "words"),
+        [
+            ({"logGroupName": "/h"}, "log group does not exist"),
+            ({"filterPattern": "{ $.event is odd }"}, "Invalid metric filter pattern"),
+            ({"filterPattern": "{ $.odd > 0"}, "Invalid metric filter pattern"),
+            (
+                {"metricTransformations": [FILTER["metricTransformations"][0] | {"dimensions": {"d": "$.d"}}]},
+                "mutually exclusive",
+            ),
+        ],
+    )
+    def test_what_a_filter_may_not_be(self, aws, change, words):
+        aws("logs").create_log_group(logGroupName="/g")
+        refused(lambda: aws("logs").put_metric_filter(**self.FILTER | change), words)
+
+    def test_what_is_not_there_is_not_deleted(self, aws):
+        aws("logs").create_log_group(logGroupName="/g")
+        refused(lambda: aws("logs").delete_metric_filter(logGroupName="/g", filterName="f"), "does not exist")
+
+
 class TestEvents:
     @pytest.mark.parametrize(
         "pattern", ["[]", "{}", '{"source": "a"}', '{"source": []}', '{"a": [{"prefixx": "b"}]}', "{"]

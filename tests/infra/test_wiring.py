@@ -443,6 +443,39 @@ def the_dashboard_reads_a_field_that_the_controller_does_not_log(doc):
     doc.text("monitor-dashboard", "dashboardBody", "fields @timestamp, ", "fields @timestamp, verdict, ", 1)
 
 
+# --- filters
+
+
+@fault("filters.lines")
+def odd_answers_are_counted_in_the_log_of_a_handler(doc):
+    doc.of("serving-odd-answers")["logGroupName"] = "/aws/lambda/shop-dev-deployer"
+
+
+@fault("filters.lines")
+def odd_answers_are_counted_in_a_field_that_no_line_has(doc):
+    doc.of("serving-odd-answers")["pattern"] = '{ $.event = "request" && $.odds > 0 }'
+
+
+@fault("filters.lines")
+def odd_answers_are_counted_in_lines_about_something_else(doc):
+    doc.of("serving-odd-answers")["pattern"] = '{ $.event = "log" && $.odd > 0 }'
+
+
+@fault("filters.lines")
+def a_pattern_counts_words_and_not_fields(doc):
+    doc.of("serving-odd-answers")["pattern"] = "odd"
+
+
+@fault("metrics.dimensions")
+def an_alarm_wants_a_dimension_of_what_a_filter_counts(doc):
+    doc.of("monitor-answers")["metricQueries"][1]["metric"]["dimensions"] = {"Endpoint": "shop-dev"}
+
+
+@fault("metrics.name")
+def a_filter_counts_for_nobody(doc):
+    doc.of("serving-odd-answers")["metricTransformation"]["name"] = "OddAnswer"
+
+
 # --- alarms
 
 
@@ -1070,6 +1103,7 @@ FREE = (
     "dashboardName",
     "store-alias.name",
     "serving-model.name",
+    "serving-odd-answers.name",
     "serving-scaling-policy.name",
     "triggers-monitoring.name",
     "triggers-recheck.name",

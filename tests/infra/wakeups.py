@@ -42,7 +42,7 @@ DEPLOYER = COMMON | {
     "SERVING_ROLE_ARN": f"arn:aws:iam::{ACCOUNT}:role/churn-dev-serving",
     "IMAGE": IMAGE,
     "ROLLOUT": {"strategy": "canary", "percent": 10, "bake_minutes": 30},
-    "ROLLBACK_ALARMS": ["churn-dev-latency", "churn-dev-errors"],
+    "ROLLBACK_ALARMS": ["churn-dev-latency", "churn-dev-errors", "churn-dev-answers"],
     "NETWORK": "null",
     "ENVIRONMENT": {"LOG_LEVEL": "info"},
     "NAME_PREFIX": "churn-dev",

@@ -17,7 +17,7 @@ from stacks import ROOT, TEMPLATE
 
 sys.path.append(str(ROOT / "infra"))
 
-from mlops.alarms import ROLLBACK, WAKING, Alarm, Expression, Limits, Metric, alarms
+from mlops.alarms import ODD_ANSWERS, ROLLBACK, WAKING, Alarm, Expression, Limits, Metric, alarms
 from mlops.naming import Names
 
 PAGE = ROOT / "docs" / "metrics.md"
@@ -29,6 +29,7 @@ HANDLERS = {
     "BudgetUsd": "`budget.monthly_usd` of the contract",
     "ChallengerGain": "gain of the newest probe's best challenger, in units of the loss; absent before the first probe",
     "DeployerHeartbeat": "the deployer decided; 1 a wake-up",
+    ODD_ANSWERS: "requests with an answer that cannot be (`ml/sanity.py`), as the server logs them",
     "ServingVersion": "version of the model that serves, 0 before the first; absent while the endpoint changes",
 }
 """What the metrics of both handlers mean; the code holds their names alone."""
@@ -49,7 +50,8 @@ def published():
     """Return who publishes each of the loop's own metrics."""
     sources = Sources(ROOT)
     found = dict.fromkeys(signals(), "monitor")
-    return found | {name: word for word in ("controller", "deployer") for name in sorted(sources.published(word))}
+    found |= {name: word for word in ("controller", "deployer") for name in sorted(sources.published(word))}
+    return found | {ODD_ANSWERS: "a filter of the endpoint's log"}
 
 
 def declared():
@@ -89,9 +91,12 @@ def own_rows() -> list[str]:
         signal = signals().get(name)
         unit, meaning = (signal.unit, signal.meaning) if signal else ("None", HANDLERS[name])
         often = "each `drift.every`" if who == "monitor" else "each wake-up, at least hourly"
+        dimensions = NAMES.dimensions
+        if name == ODD_ANSWERS:
+            unit, often, dimensions = "Count", "each minute with requests", ["none"]
         readers = [alarm.role for alarm in declared() if name in {metric.name for metric in read(alarm)}]
         rows.append(
-            f"| `{name}` | {', '.join(NAMES.dimensions)} | {unit} | {meaning} | {who} | {often} "
+            f"| `{name}` | {', '.join(dimensions)} | {unit} | {meaning} | {who} | {often} "
             f"| {', '.join(f'`{role}`' for role in readers) or 'none'} |"
         )
     return rows

@@ -61,6 +61,7 @@ _NAMINGS = {
         name="name", arn="events:r:a:rule/{path}{name}", id="{path}{name}", path="eventBusName"
     ),
     "aws:cloudwatch/logGroup:LogGroup": _Naming(name="name", arn="logs:r:a:log-group:{name}"),
+    "aws:cloudwatch/logMetricFilter:LogMetricFilter": _Naming(name="name"),
     "aws:cloudwatch/metricAlarm:MetricAlarm": _Naming(name="name", arn="cloudwatch:r:a:alarm:{name}"),
     "aws:ec2/securityGroup:SecurityGroup": _Naming(name="name", id=""),
     "aws:ecr/repository:Repository": _Naming(name="name", arn="ecr:r:a:repository/{name}"),

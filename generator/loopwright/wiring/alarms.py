@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from loopwright.wiring import filters
 from loopwright.wiring.findings import Finding
 from loopwright.wiring.iam import allowed, principals, statements
 from loopwright.wiring.metrics import alarm_metrics, namespaces, publishers, seconds
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from loopwright.graph.model import Node
+    from loopwright.wiring.metrics import Use
     from loopwright.wiring.stack import Stack
 
 __all__ = ["RULES", "key_lets", "queue_lets", "waking"]
@@ -130,13 +132,19 @@ def rollback(stack: Stack) -> Iterator[Finding]:
         stack.proven["rollback alarms"] += 1
         alarm = stack.at(name, "alarm")
         uses = alarm_metrics(stack, alarm) if alarm else []
-        served = {"EndpointName", "VariantName"}
         if name in curing:
             because = "the controller waits for it too: it is in ALARM exactly when the cure is rolled out"
             yield _broken("alarms.rollback", node, where, f"{name} takes a cure back", because)
-        elif any(use.namespace != "AWS/SageMaker" or set(use.dimensions) != served for use in uses):
-            because = "it watches something else than the requests to the endpoint's variant"
+        elif not all(_of_the_endpoint(stack, use) for use in uses):
+            because = "it watches something else than the requests to the endpoint, or than its answers"
             yield _broken("alarms.rollback", node, where, f"{name} takes rollouts back", because)
+
+
+def _of_the_endpoint(stack: Stack, use: Use) -> bool:
+    """Tell whether a metric is SageMaker's of the endpoint's variant, or counted in the endpoint's own log."""
+    if (use.namespace, use.name) in (made := filters.made(stack)):
+        return filters.on_endpoint(stack, made[use.namespace, use.name][0])
+    return use.namespace == "AWS/SageMaker" and set(use.dimensions) == {"EndpointName", "VariantName"}
 
 
 def controller(stack: Stack) -> Iterator[Finding]:

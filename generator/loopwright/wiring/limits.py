@@ -37,6 +37,7 @@ LIMITS = {
     "aws:cloudwatch/dashboard:Dashboard": Limit(longest=255, form=r"[A-Za-z0-9_-]+"),
     "aws:cloudwatch/eventRule:EventRule": Limit(longest=64, form=r"[.\-_A-Za-z0-9]+"),
     "aws:cloudwatch/logGroup:LogGroup": Limit(longest=512, form=r"[.\-_/#A-Za-z0-9]+"),
+    "aws:cloudwatch/logMetricFilter:LogMetricFilter": Limit(longest=512, form=r"[^:*]+"),
     "aws:cloudwatch/metricAlarm:MetricAlarm": Limit(longest=255, form=r"[ -~]+"),
     "aws:ec2/securityGroup:SecurityGroup": Limit(longest=255, form=r"(?!sg-)[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]+"),
     "aws:ecr/repository:Repository": Limit(longest=256, form=r"[a-z0-9]+([._/-][a-z0-9]+)*", shortest=2),

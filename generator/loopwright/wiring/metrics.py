@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from loopwright.graph.model import strings
+from loopwright.wiring import filters
 from loopwright.wiring.findings import Finding
 from loopwright.wiring.iam import allowed, as_list
 
@@ -137,12 +138,14 @@ def namespaces(stack: Stack) -> set[str]:
 
 def known(stack: Stack) -> Iterator[Finding]:
     """A metric that is read is one that AWS or the loop publishes, in this namespace and with these dimensions."""
-    own, ours = publishers(stack), namespaces(stack)
+    own, ours, filtered = publishers(stack), namespaces(stack), filters.made(stack)
     for use in used(stack):
         stack.proven["metrics"] += 1
         if use.namespace in AWS:
             wanted: tuple[str, ...] | None = AWS[use.namespace].get(use.name)
             maker = f"what AWS publishes in {use.namespace}"
+        elif (use.namespace, use.name) in filtered:
+            wanted, maker = filtered[use.namespace, use.name][1], "a filter of a log"
         elif use.namespace in ours:
             wanted, maker = (OWN if use.name in own else None), "what the monitor and the handlers publish"
         else:
@@ -153,7 +156,8 @@ def known(stack: Stack) -> Iterator[Finding]:
             yield _broken("metrics.name", use, f"nobody publishes {use.name}", f"{maker} does not include it")
         elif set(wanted) != set(use.dimensions):
             given = ", ".join(sorted(use.dimensions)) or "no dimension"
-            because = f"{use.name} is published with {', '.join(wanted)}, and a metric is found by all its dimensions"
+            with_them = ", ".join(wanted) or "no dimension"
+            because = f"{use.name} is published with {with_them}, and a metric is found by all its dimensions"
             yield _broken("metrics.dimensions", use, f"{use.name} is read with {given}", because)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from loopwright.wiring import alarms, definitions, events, functions, metrics, names, places, roles, schedules
+from loopwright.wiring import alarms, definitions, events, filters, functions, metrics, names, places, roles, schedules
 from loopwright.wiring.findings import Finding, Proof
 from loopwright.wiring.sources import Sources
 from loopwright.wiring.stack import Stack
@@ -20,6 +20,7 @@ __all__ = ["RULES", "prove"]
 RULES: tuple[Callable[[Stack], Iterator[Finding]], ...] = (
     *names.RULES,
     *metrics.RULES,
+    *filters.RULES,
     *alarms.RULES,
     *events.RULES,
     *schedules.RULES,

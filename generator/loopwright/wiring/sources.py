@@ -156,6 +156,18 @@ class Sources:
         found = assigned(tree, "FEATURE_EVENT") if tree else None
         return found.value if isinstance(found, ast.Constant) and isinstance(found.value, str) else None
 
+    @cached_property
+    def lines(self) -> dict[str, set[str]]:
+        """The fields of each log line of the project's own code, by its event, as `telemetry.line` is called."""
+        found: dict[str, set[str]] = {}
+        for path in sorted((self.project / "ml").rglob("*.py")):
+            tree = self.tree(path.relative_to(self.project).as_posix())
+            for node in ast.walk(tree) if tree else ():
+                if is_method(node, "line") and len(node.args) > 1 and isinstance(node.args[1], ast.Constant):
+                    fields = {keyword.arg for keyword in node.keywords if keyword.arg}
+                    found.setdefault(str(node.args[1].value), set()).update({"time", "level", "event"} | fields)
+        return found
+
     def words(self, module: str) -> set[str]:
         """Return every string constant of a module of the project, such as ``ml.gates``."""
         tree = self.tree(f"{module.replace('.', '/')}.py")

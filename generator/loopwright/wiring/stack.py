@@ -31,6 +31,7 @@ KINDS = {
     "endpoint-config": "aws:sagemaker/endpointConfiguration:EndpointConfiguration",
     "function": "aws:lambda/function:Function",
     "key": "aws:kms/key:Key",
+    "log-filter": "aws:cloudwatch/logMetricFilter:LogMetricFilter",
     "log-group": "aws:cloudwatch/logGroup:LogGroup",
     "model": "aws:sagemaker/model:Model",
     "model-package-group": "aws:sagemaker/modelPackageGroup:ModelPackageGroup",

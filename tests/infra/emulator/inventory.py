@@ -37,6 +37,7 @@ LISTINGS = (
     Listing("kms", "list_aliases", "Aliases", "AliasName", ("alias/aws/",)),
     Listing("lambda", "list_functions", "Functions", "FunctionName"),
     Listing("logs", "describe_log_groups", "logGroups", "logGroupName"),
+    Listing("logs", "describe_metric_filters", "metricFilters", "filterName"),
     Listing("s3", "list_buckets", "Buckets", "Name", regional=False),
     Listing("sagemaker", "list_endpoint_configs", "EndpointConfigs", "EndpointConfigName"),
     Listing("sagemaker", "list_endpoints", "Endpoints", "EndpointName"),

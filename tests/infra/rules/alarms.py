@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from rules.logs import counted
 from rules.plan import listed
 from rules.registry import rule
 
@@ -25,20 +26,16 @@ def role_of(plan, alarm):
     return alarm.physical.removeprefix(f"{plan.prefix}-")
 
 
+def watched(alarm):
+    """Return the namespace, the name and the dimensions of each metric that an alarm looks at."""
+    if alarm["metric_name"]:
+        return [(alarm["namespace"], alarm["metric_name"], alarm["dimensions"] or {})]
+    return [(m.get("namespace"), m.get("metric_name"), m.get("dimensions") or {}) for m in _queried(alarm)]
+
+
 def metrics(alarm):
     """Return the metrics that an alarm looks at, as pairs of namespace and name."""
-    if alarm["metric_name"]:
-        return {(alarm["namespace"], alarm["metric_name"])}
-    found = [query.get("metric") for query in alarm.blocks("metric_query")]
-    return {(m.get("namespace"), m.get("metric_name")) for each in found for m in listed(each)}
-
-
-def dimensions(alarm):
-    """Return the pairs of namespace and dimensions of an alarm."""
-    if alarm["metric_name"]:
-        return [(alarm["namespace"], alarm["dimensions"] or {})]
-    found = [query.get("metric") for query in alarm.blocks("metric_query")]
-    return [(m.get("namespace"), m.get("dimensions") or {}) for each in found for m in listed(each)]
+    return {(space, name) for space, name, _ in watched(alarm)}
 
 
 @rule("ALARM", "cloudwatch-alarm-action-check; CloudWatch.15, CloudWatch.17")
@@ -95,7 +92,9 @@ def _against_queries(alarm):
 def sources(plan):
     """Every metric that an alarm looks at is one of the stack's own namespace, or of something that the stack makes."""
     for alarm in plan.of(KIND):
-        for space, named in dimensions(alarm):
+        for space, name, named in watched(alarm):
+            if (space, name) in counted(plan) and not named:
+                continue
             if str(space).startswith("AWS/"):
                 for dimension, kind in SOURCES.items():
                     made = {resource.physical for resource in plan.of(kind)}
@@ -130,7 +129,7 @@ def _is_heartbeat(alarm):
 
 
 def _watches(plan, alarm, dimension, resource):
-    return any(plan.plain(named.get(dimension, "")) == resource.physical for _, named in dimensions(alarm))
+    return any(plan.plain(named.get(dimension, "")) == resource.physical for *_, named in watched(alarm))
 
 
 def _counts(alarm):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from rules.alarms import metrics, role_of
+from rules.logs import counted
 from rules.plan import first, listed
 from rules.registry import rule
 from rules.statements import granted
@@ -154,7 +155,7 @@ def endpoint(plan):
 
 @rule("SM-ROLLBACK", "SageMaker deployment guardrails (SM-24)")
 def rollback(plan):
-    """A rollout is taken back by the endpoint's latency and errors, never by drift; the deployer sees those alarms."""
+    """A rollout is taken back by latency, errors and odd answers, never by drift; the deployer sees those alarms."""
     alarms = {alarm.physical: alarm for alarm in plan.of("aws_cloudwatch_metric_alarm")}
     for function in plan.of("aws_lambda_function"):
         variables = (first(function["environment"]) or {}).get("variables", {})
@@ -166,7 +167,7 @@ def rollback(plan):
         watched = {metric for name in named if name in alarms for metric in metrics(alarms[name])}
         if not {"ModelLatency", "Invocation5XXErrors"} <= {metric for _, metric in watched}:
             yield function.address, "latency or errors take no rollout back"
-        if odd := sorted(metric for space, metric in watched if space != "AWS/SageMaker"):
+        if odd := sorted(str(metric) for space, metric in watched - counted(plan) if space != "AWS/SageMaker"):
             yield (
                 function.address,
                 f"{', '.join(odd)} takes a rollout back: it is in ALARM until it is cured",
@@ -175,8 +176,9 @@ def rollback(plan):
         for name in named:
             if name in alarms and not granted(plan, role, "cloudwatch:DescribeAlarms", plan.arn(alarms[name])):
                 yield function.address, f"its role may not see {name}"
-    if plan.of("aws_sagemaker_endpoint") and {"latency", "errors"} - {role_of(plan, a) for a in alarms.values()}:
-        yield "(stack)", "there is no latency or no errors alarm"
+    there = {role_of(plan, alarm) for alarm in alarms.values()}
+    if plan.of("aws_sagemaker_endpoint") and not {"latency", "errors", "answers"} <= there:
+        yield "(stack)", "there is no latency, no errors or no answers alarm"
 
 
 def _names(text):

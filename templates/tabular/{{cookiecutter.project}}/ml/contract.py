@@ -162,6 +162,7 @@ class Rollback(_Part):
 
     p99_ms: Positive
     error_rate: Share
+    """Of the requests of a minute: that fail, and, by an alarm of its own, that get an answer which cannot be."""
     min_requests: Annotated[int, Field(ge=1)]
 
 

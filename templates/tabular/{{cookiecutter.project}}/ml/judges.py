@@ -13,6 +13,7 @@ from ml import hashes
 from ml.evaluate import predicted
 from ml.metrics import better, score
 from ml.model import Model, Prediction, load
+from ml.sanity import believable, odd
 from ml.split import Keys, without
 from ml.train import target
 
@@ -94,10 +95,9 @@ def _oddities(prediction: Prediction, rows: int, train: Floats) -> Iterator[str]
     answers = values if probabilities is None else probabilities
     if not np.isfinite(answers).all():
         yield "not all answers are finite"
-    elif probabilities is not None and (probabilities.min() < 0 or np.abs(probabilities.sum(axis=1) - 1).max() > 1e-6):  # noqa: PLR2004
-        yield "probabilities are negative or do not add up to 1"
-    elif probabilities is None and np.abs(values - (train.min() + train.max()) / 2).max() > 1.5 * np.ptp(train):
-        yield f"answers leave the training range [{train.min():.4g}, {train.max():.4g}] by more than its width"
+    elif odd(prediction, believable(train)).any():
+        outside = f"answers leave the training range [{train.min():.4g}, {train.max():.4g}] by more than its width"
+        yield outside if probabilities is None else "probabilities are negative or do not add up to 1"
     if rows > 1 and (answers == answers[0]).all():
         yield "all rows get the same answer"
 

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import lightgbm as lgb
 import numpy as np
@@ -61,6 +61,8 @@ class Facts:
     features: tuple[str, ...] = ()
     levels: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """The categories of each categorical feature, in the order of their codes."""
+    believable: tuple[float, float] | None = None
+    """The smallest and the largest value that a regression's training target makes believable (`ml/sanity.py`)."""
 
     @cached_property
     def codes(self) -> dict[str, dict[str, float]]:
@@ -163,7 +165,9 @@ def save(model: Model, folder: Path) -> None:
 def load(folder: Path) -> Model:
     """Read the model that `save` wrote."""
     found = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-    lists = {key: tuple(found[key]) for key in ("classes", "weights", "features")}
+    lists: dict[str, Any] = {key: tuple(found[key]) for key in ("classes", "weights", "features")}
+    if (within := found.get("believable")) is not None:
+        lists["believable"] = tuple(within)
     levels = {name: tuple(of_feature) for name, of_feature in found["levels"].items()}
     booster = lgb.Booster(model_str=(folder / BOOSTER).read_text(encoding="utf-8"))
     return Model(booster, Facts(task=found["task"], target=found["target"], levels=levels, **lists))

@@ -187,6 +187,7 @@ class _Observed:
                 path=path[:MAX_PATH].encode(errors="replace").decode(),
                 status=status,
                 rows=reply.rows if reply else 0,
+                odd=reply.odd if reply else 0,
                 latency_ms=round(seconds * 1000, 3),
                 model=self.model,
                 **fault,

@@ -20,6 +20,7 @@ from ml.frames import columns, signature
 from ml.model import Facts, Label, Model, Prediction, Rows, decide, fit, predict, save, tune
 from ml.paths import MODEL, PROBED, REPORTS, TRAIN, TRAINED
 from ml.peers import ALONE, met
+from ml.sanity import believable
 from ml.split import Keys, split, window
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ def trained(frame: pl.DataFrame, contract: Contract, how: Params, peers: Peers =
     tuned, losses = tune(early, late, facts, how.train.settings(), peers=peers)
     said = predict(tuned, late.features)
     facts = replace(facts, weights=_weights(contract.metric.name, late.target, said.probabilities))
+    if contract.task == "regression":
+        facts = replace(facts, believable=believable(target(frame[contract.target], ())))
     own = rows(frame[peers.hosts.share], inputs, facts)
     model = fit(own, facts, how.train.settings(), rounds=best(losses), peers=peers)
     if said.probabilities is not None:

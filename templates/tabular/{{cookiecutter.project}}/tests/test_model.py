@@ -167,6 +167,7 @@ def test_the_settings_reach_the_trees(tmp_path: Path, facts: Facts, edges: tuple
 
 @pytest.mark.parametrize(("facts", "edges"), [(NUMBER, None), (TWO, (6.5,)), (THREE, (4, 12))])
 def test_a_model_reads_back_as_it_was_saved(tmp_path: Path, facts: Facts, edges: tuple[float, ...] | None) -> None:
+    facts = facts if edges else replace(facts, believable=(-1.0, 2.5))
     learned = classed(rows(), *edges) if edges else rows()
     model = fit(learned, facts, SETTINGS, rounds=4)
     save(model, tmp_path / "made" / "new")
@@ -196,5 +197,6 @@ def test_the_artefact_is_text_and_the_same_bytes_each_time(tmp_path: Path) -> No
         "weights": [0.4, 0.6],
         "features": ["number", "kind"],
         "levels": {"kind": ["x", "y", "z"]},
+        "believable": None,
     }
     assert (tmp_path / "one" / "booster.txt").read_text(encoding="utf-8").startswith("tree\nversion=v4\n")

@@ -349,6 +349,18 @@ def test_requests_are_counted(app, folder):
     }
 
 
+@pytest.mark.parametrize(("within", "odd"), [((-10.0, 20.0), 0), ((0.0, 5.0), 2), ((20.0, 30.0), 3)])
+def test_answers_that_cannot_be_are_counted_and_logged(tmp_path, capsys, within, odd):
+    train(tmp_path, ())
+    document = json.loads((tmp_path / "model.json").read_text())
+    (tmp_path / "model.json").write_text(json.dumps(document | {"believable": within}))
+    app = application(tmp_path)
+    capsys.readouterr()
+    assert ask(app, body=[ROW | {"age": age} for age in (5, 80, 85)]).status_code == 200
+    assert json.loads(capsys.readouterr().out)["odd"] == odd
+    assert metrics(app).get("odd_answers_total", 0) == odd
+
+
 class TestLog:
     def lines(self, capsys) -> list[dict[str, object]]:
         out, err = capsys.readouterr()
@@ -369,9 +381,9 @@ class TestLog:
             assert line.pop("model") == artefact.digest(folder)
         ours = {"method": "POST", "path": "/invocations"}
         assert lines == [
-            {"level": "info", "request_id": "abc-1", "status": 200, "rows": 2} | ours,
-            {"level": "warning", "request_id": "abc-2", "status": 422, "rows": 0} | ours,
-            {"level": "warning", "request_id": "abc-3", "status": 404, "rows": 0, "method": "GET", "path": "/no"},
+            {"level": "info", "request_id": "abc-1", "status": 200, "rows": 2, "odd": 0} | ours,
+            {"level": "warning", "request_id": "abc-2", "status": 422, "rows": 0, "odd": 0} | ours,
+            {"level": "warning", "request_id": "abc-3", "status": 404, "rows": 0, "odd": 0, "method": "GET", "path": "/no"},
         ]
         assert "4711" not in str(lines)
 

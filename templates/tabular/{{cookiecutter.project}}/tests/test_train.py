@@ -145,6 +145,8 @@ class Calls(dict[str, Any]):
 
     def predict(self, model: str, features: Any) -> Prediction:
         self["predict"] = model, features
+        if "amount" not in features:
+            return Prediction(np.zeros(len(features["kind"])), None)
         share = np.where(features["amount"] > 50, 0.9, 0.1)
         return Prediction(share, np.column_stack([1 - share, share]))
 
@@ -192,6 +194,13 @@ def test_it_tunes_on_the_newest_rows_and_fits_on_all(calls: Calls) -> None:
     assert probabilities is not None
     np.testing.assert_array_equal(probabilities[:, 1], np.where(late.features["amount"] > 50, 0.9, 0.1))
     np.testing.assert_array_equal(made.unseen.prediction.values, late.features["amount"] > 50)
+
+
+def test_a_regression_says_what_is_believable(calls: Calls) -> None:
+    frame = a_frame(200, people=20)
+    train.trained(frame, a_regression(), the_params())
+    low, high = float(frame["amount"].min()), float(frame["amount"].max())  # type: ignore[arg-type]
+    assert calls["fit"][1].believable == (2 * low - high, 2 * high - low)
 
 
 def lay_out(frame: pl.DataFrame, days: float | None = None) -> None:

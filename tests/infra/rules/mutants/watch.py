@@ -5,6 +5,8 @@ from __future__ import annotations
 from rules.faults import add, drop, gone, provider, put, text
 from rules.mutants.places import ALARM, CONTROLLER, ENDPOINT, QUEUE, TOPIC
 
+FILTER = "aws_cloudwatch_log_metric_filter.serving-odd-answers"
+
 # fmt: off
 WATCH = [
     ("alarm-silent", "an alarm tells nobody", "2.4",
@@ -43,6 +45,18 @@ WATCH = [
      put(ALARM + "drift", "dimensions", {"Endpoint": "shop-dev"})),
     ("alarm-account", "an alarm watches all functions of the account", "AWS: Lambda metrics",
      drop(ALARM + "controller_errors", "dimensions")),
+    ("odd-uncounted", "nobody counts the answers that cannot be", "closed loop",
+     gone(FILTER)),
+    ("odd-elsewhere", "odd answers are counted in the log of a handler", "closed loop",
+     put(FILTER, "log_group_name", "${aws_cloudwatch_log_group.controller-logs.name}")),
+    ("odd-pattern", "the filter reads a field that the server does not write", "closed loop",
+     put(FILTER, "pattern", '{ $.event = "request" && $.odds > 0 }')),
+    ("odd-namespace", "odd answers are counted for another stack", "closed loop",
+     put(FILTER, "metric_transformation.namespace", "Loop/shop-dev")),
+    ("odd-name", "the alarm on answers watches a metric that nobody makes", "closed loop",
+     put(FILTER, "metric_transformation.name", "OddAnswer")),
+    ("odd-missing", "a minute without odd answers has no value", "AWS: metric filters",
+     drop(FILTER, "metric_transformation.default_value")),
     ("log-forever", "a log never ends", "2.4",
      drop("aws_cloudwatch_log_group.controller-logs", "retention_in_days")),
     ("log-week", "a log ends after a week", "CKV_AWS_338",
@@ -79,7 +93,7 @@ STACK = [
     ("tag-loop", "the budget counts by a tag that nothing carries", "AWS: cost allocation",
      provider("default_tags.tags.Loop", "shop")),
     ("provider-key", "the provider holds an access key", "CKV_AWS_41",
-     provider("access_key", "AKIAIOSFODNN7EXAMPLE")),
+     provider("access_key", "AKIA" + "IOSFODNN7EXAMPLE")),
     ("name-long", "a name is longer than its service takes", "AWS: quotas",
      put(QUEUE, "name", "shop-prod-" + "x" * 80)),
     ("name-other", "a name is another stack's", "two stacks in one account",

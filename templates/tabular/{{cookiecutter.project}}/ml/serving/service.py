@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
-from ml import artefact, model
+import numpy as np
+
+from ml import artefact, model, sanity
 from ml.features import features
 from ml.serving import responses
 from ml.serving.requests import Door, Refused, media
@@ -30,6 +32,8 @@ class Reply:
     rows: int = 0
     unknown: dict[str, int] = field(default_factory=dict)
     """How many values of each categorical feature the model has never seen; features without any are left out."""
+    odd: int = 0
+    """How many rows have an answer that cannot be, as `ml/sanity.py` has it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +73,10 @@ class Service:
         except Refused as error:
             return Reply(status=error.status, body=responses.refusal(error))
         made = features(columns)
-        found = responses.body(model.predict(self.model, made), self.model.facts, self.sha256, wanted)
-        return Reply(status=200, body=found, media=wanted, rows=rows, unknown=self._unknown(made))
+        said, facts = model.predict(self.model, made), self.model.facts
+        odd = int(np.count_nonzero(sanity.odd(said, facts.believable)))
+        found = responses.body(said, facts, self.sha256, wanted)
+        return Reply(status=200, body=found, media=wanted, rows=rows, unknown=self._unknown(made), odd=odd)
 
     def _unknown(self, made: Columns) -> dict[str, int]:
         codes = self.model.facts.codes

@@ -62,6 +62,7 @@ class Metrics:
         self.unknown = Counter(
             "unknown_categories", "Values the model has never seen.", ["column"], registry=self.registry
         )
+        self.odd = Counter("odd_answers", "Rows whose answer cannot be.", registry=self.registry)
         model = Gauge("model_info", "The model that serves.", ["sha256"], registry=self.registry)
         model.labels(sha256 or "none").set(1)
 
@@ -71,5 +72,6 @@ class Metrics:
         self.seconds.observe(seconds)
         if reply:
             self.rows.inc(reply.rows)
+            self.odd.inc(reply.odd)
             for column, values in reply.unknown.items():
                 self.unknown.labels(column).inc(values)
