@@ -84,7 +84,7 @@ if settings.image_digest:
         limits=loop.limits(contract),
         feature_event=loop.feature_event(),
         key_arn=store.key_arn,
-        notifications=settings.notifications,
+        settings=settings,
     )
     monitor = Monitor("monitor", watching, ours)
     guard = CostGuardArgs(names=names, monthly_usd=contract.budget.monthly_usd, topic_arn=monitor.topic_arn)

@@ -284,6 +284,29 @@ def kubeflow(report: Report, /, image: str, project: Path, *, out: Path | None, 
     report.shown(exported.lines(target), exported.document(target))
 
 
+@export.command()
+@_STACK
+@_PROJECT
+@click.option("--out", metavar="FILE", type=Path, help="Where to; default: docs/architecture.md in the project.")
+@_JSON
+@common
+@click.pass_obj
+def picture(report: Report, /, stack: str, project: Path, *, out: Path | None, as_json: bool) -> None:
+    """Draw a stack's components and what they say of each other, as Markdown with Mermaid.
+
+    GitHub and GitLab draw it where they show the file.
+    """
+    from loopwright import picture as pictures  # noqa: PLC0415 - see the head of the module
+    from loopwright.placeholder import whole  # noqa: PLC0415
+
+    report.as_json = as_json
+    target = out or project / "docs" / "architecture.md"
+    with report.step(f"evaluating infra/ for {stack}"):
+        graph, _ = whole(project, stack)
+    pictures.write(target, pictures.picture(graph))
+    report.shown([f"  {target}"], {"target": str(target)})
+
+
 @cli.command()
 @click.argument("shell", type=click.Choice(["bash", "fish", "zsh"]))
 @common

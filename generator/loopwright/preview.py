@@ -100,10 +100,10 @@ def preview(graph: ResourceGraph, assumed: Assumptions | None = None, *, placeho
     facts, listed = Facts(graph, assumed or Assumptions()), prices()
     members: defaultdict[str, list[Line]] = defaultdict(list)
     for node in graph.resources():
-        members[_component(graph, node)].append(_line(graph, node, cost(node, facts, listed)))
+        members[graph.component(node)].append(_line(graph, node, cost(node, facts, listed)))
     if own := metrics_cost(facts, listed, graph.region()):
         board = next(iter(graph.of_type(_BOARD)), None)
-        home = _component(graph, board) if board else ""
+        home = graph.component(board) if board else ""
         namespace = min(facts.own_metrics)[0]
         members[home].append(Line(name="metrics", type="", kind="own metrics", physical_name=namespace, cost=own))
     components = tuple(
@@ -177,20 +177,12 @@ def as_document(result: Preview) -> dict[str, Any]:
     }
 
 
-def _component(graph: ResourceGraph, node: Node) -> str:
-    """Return the id of the component that a resource belongs to; empty for one that belongs to the stack."""
-    parent = graph.nodes.get(node.parent or "")
-    while parent and parent.kind != "component":
-        parent = graph.nodes.get(parent.parent or "")
-    return parent.id if parent else ""
-
-
 def _short_name(graph: ResourceGraph, component: str) -> str:
     return graph[component].name if component in graph else "(stack)"
 
 
 def _line(graph: ResourceGraph, node: Node, spent: Cost) -> Line:
-    prefix = f"{_short_name(graph, _component(graph, node))}-"
+    prefix = f"{_short_name(graph, graph.component(node))}-"
     return Line(
         name=node.name.removeprefix(prefix),
         type=node.type,

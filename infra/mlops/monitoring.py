@@ -21,13 +21,17 @@ from mlops.pipelines.compiled import monitor_definition
 from mlops.policies import resources
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from mlops.alarms import Limits
     from mlops.naming import Names
     from mlops.pipelines.compiled import Jobs
+    from mlops.settings import StackSettings
 
 __all__ = ["Monitor", "MonitorArgs"]
+
+RUNBOOK = "docs/runbook.md"
+"""Has a heading for each alarm; its anchor is the alarm's last word without points."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +52,8 @@ class MonitorArgs:
     """What marks the monitor's log lines about single features."""
     key_arn: pulumi.Input[str]
     """Key of the topic."""
-    notifications: Sequence[str]
-    """Mail addresses that are told."""
+    settings: StackSettings
+    """Say which mail addresses are told, and where the repository is."""
 
 
 class Monitor(pulumi.ComponentResource):
@@ -105,7 +109,7 @@ class Monitor(pulumi.ComponentResource):
             policy=pulumi.Output.json_dumps(resources.topic(names)),
             opts=self._child,
         )
-        for number, address in enumerate(self._args.notifications):
+        for number, address in enumerate(self._args.settings.notifications):
             sns.TopicSubscription(
                 f"{self._name}-alerts-{number}", topic=topic.arn, protocol="email", endpoint=address, opts=self._child
             )
@@ -131,12 +135,17 @@ class Monitor(pulumi.ComponentResource):
             args.jobs, places=args.places, namespace=args.names.namespace, endpoint=args.names.prefix
         )
 
+    def _runbook(self) -> str:
+        """Return where the page for people on call is read, as a link where that is known."""
+        repository = self._args.settings.github
+        return f"https://github.com/{repository}/blob/HEAD/{RUNBOOK}" if repository else RUNBOOK
+
     def _alarm(self, alarm: Alarm) -> cloudwatch.MetricAlarm:
         told: dict[str, Any] = {"alarm_actions": [self.topic_arn], "ok_actions": [self.topic_arn]}
         return cloudwatch.MetricAlarm(
             f"{self._name}-{alarm.role}",
             name=self._args.names.of(alarm.role),
-            alarm_description=alarm.description,
+            alarm_description=f"{alarm.description} {self._runbook()}#{alarm.role.replace('.', '')}",
             comparison_operator=alarm.comparison,
             threshold=alarm.threshold,
             evaluation_periods=alarm.periods,

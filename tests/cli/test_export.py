@@ -8,6 +8,8 @@ import sys
 import pytest
 from projects import DIGEST, project
 
+from stacks import TEMPLATE
+
 
 @pytest.fixture(scope="module")
 def repository():
@@ -61,6 +63,13 @@ def test_terraform_refuses_a_program_that_looks_into_unknown_values(loopwright, 
     assert done.code == 1
     assert "decides by values that only AWS knows" in done.stderr
     assert not (tmp_path / "tf").exists()
+
+
+def test_a_picture_is_a_page_of_the_repository(loopwright, repository, tmp_path):
+    out = tmp_path / "pictures" / "architecture.md"
+    done = loopwright("export", "picture", "-s", "dev", "--project", repository, "--out", out, "--json")
+    assert (done.code, done.json) == (0, {"target": str(out)})
+    assert out.read_text(encoding="utf-8") == (TEMPLATE / "docs" / "architecture.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("words", [("preview", "-s", "prd"), ("export", "terraform", "-s", "prd")])

@@ -161,6 +161,13 @@ class ResourceGraph:
         """Return the nodes whose parent this is."""
         return self._children[node]
 
+    def component(self, node: Node) -> str:
+        """Return the id of the component that a node belongs to; empty for one that belongs to the stack."""
+        parent = self.nodes.get(node.parent or "")
+        while parent and parent.kind != "component":
+            parent = self.nodes.get(parent.parent or "")
+        return parent.id if parent else ""
+
     def region(self, node: Node | None = None) -> str | None:
         """Return the region of a node, or of the stack; None where nothing says it."""
         explicit = node.inputs.get("region") if node else None
