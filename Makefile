@@ -38,7 +38,7 @@ demo: setup ## the main job: a repository from nothing to a served champion, und
 	@$(BIN)/python tools/demo.py
 
 test: setup $(JUDGE)/.locked ## all tests
-	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal
+	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal --durations=40 --durations-min=15
 
 check: setup ## lint, types, import contracts
 	@$(BIN)/ruff check .

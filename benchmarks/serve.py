@@ -171,7 +171,7 @@ def served(command: list[str], folder: Path, variables: dict[str, str]) -> Itera
 def _wait(server: subprocess.Popen[bytes], port: int) -> None:
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end and server.poll() is None:
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=5):
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=5):  # nosec B310
             return
         time.sleep(0.2)
     raise TimeoutError

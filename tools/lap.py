@@ -85,7 +85,7 @@ class Repository:
         inputs = json.loads((self.folder / "model/signature.json").read_text(encoding="utf-8"))["inputs"]
         names = ", ".join('"{}"'.format(entry["name"].replace('"', '""')) for entry in inputs)
         # No value from outside stands in this text but column names, quoted as SQL quotes them.
-        query = f"SELECT {names} FROM read_parquet(?) LIMIT {int(count)}"  # noqa: S608
+        query = f"SELECT {names} FROM read_parquet(?) LIMIT {int(count)}"  # noqa: S608 # nosec B608
         found = duckdb.execute(query, [str(self.folder / "data/history.parquet")])
         columns = [column[0] for column in found.description]
         return [dict(zip(columns, map(_plain, row), strict=True)) for row in found.fetchall()]
@@ -108,7 +108,7 @@ def ask(address: str, rows: list[dict[str, Any]]) -> Any:
     request = urllib.request.Request(  # noqa: S310 - our own server on this machine
         f"{address}/invocations", json.dumps(rows).encode(), {"Content-Type": "application/json"}
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - our own server  # nosec B310
         return json.load(answer)
 
 
@@ -116,7 +116,7 @@ def _answers(server: subprocess.Popen[bytes], address: str) -> bool:
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end and server.poll() is None:
         try:
-            with urllib.request.urlopen(address, timeout=2):  # noqa: S310
+            with urllib.request.urlopen(address, timeout=2):  # noqa: S310 - our own server  # nosec B310
                 return True
         except (urllib.error.URLError, ConnectionError):
             time.sleep(0.1)

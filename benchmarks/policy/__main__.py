@@ -11,7 +11,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 # At the end: benchmarks/profile.py must not stand in for the standard library's.
-sys.path.extend(map(str, (ROOT / "benchmarks", ROOT / "infra", *ROOT.glob("templates/tabular/*project*"))))
+PLACES = (*(ROOT / each for each in ("benchmarks", "generator", "infra")), *ROOT.glob("templates/tabular/*project*"))
+sys.path.extend(map(str, PLACES))
 
 from policy.command import main  # noqa: E402 - found once the paths are known
 

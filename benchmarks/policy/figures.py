@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from scipy import stats
 
-from policy.play import mean
+from loopwright.backtest.play.days import mean
 from policy.streams import KINDS, REAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from policy.play import Played
+    from loopwright.backtest.play.days import Played
     from policy.study import Result
 
 BLOCK, DRAWS = 14, 1000

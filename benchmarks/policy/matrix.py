@@ -13,15 +13,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from loopwright.backtest.play.days import joined
+from ml.gain import gain
 from ml.losses import losses, name, quality
 from ml.model import Facts, Rows, Settings, fit, predict
-from policy.streams import joined
+from policy.streams import MIN_ROWS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from loopwright.backtest.play.days import Counts, Model
     from ml.losses import Quality
     from ml.model import Floats
     from policy.streams import Stream
@@ -76,18 +79,47 @@ class Matrix:
 
     def model(self, day: int, window: int) -> Scored:
         """Return the model that is trained at the end of ``day`` on the last ``window`` days whose labels are known."""
-        last = day - self.stream.delay
-        rows = self.stream.rows(last - window + 1, last)
+        rows = self._rows(day, window)
         key = (rows.start, rows.stop)
         if key not in self.kept:
             self.kept[key] = self._scored(rows)
         return self.kept[key]
 
-    def rows(self, day: int, window: int, later: int) -> Floats:
-        """Return what the model that is trained at the end of ``day`` loses on each row of a later day."""
+    @property
+    def counts(self) -> Counts:
+        """Rows of each day."""
+        return self.stream.counts
+
+    @property
+    def delay(self) -> int:
+        """Days until a label is known."""
+        return self.stream.delay
+
+    @property
+    def least(self) -> int:
+        """Rows from which on anybody judges by them."""
+        return MIN_ROWS
+
+    @staticmethod
+    def newest(day: int) -> int:
+        """Return the day itself: there is a model of every day."""
+        return day
+
+    def learned(self, day: int, window: int) -> int:
+        """Return the rows that a model learns from."""
+        rows = self._rows(day, window)
+        return rows.stop - rows.start
+
+    def error(self, one: Model, other: Model, day: int) -> float:
+        """Return the standard error of the mean difference of two models' losses on the rows of a day."""
+        rows = self.stream.rows(day, day)
+        learned = (self._rows(*each) for each in (one, other))
+        first, second = (_losses(self.stream, each.start, each.stop)[rows] for each in learned)
+        return gain(first, second, np.zeros(len(first), dtype=int)).standard_error
+
+    def _rows(self, day: int, window: int) -> slice:
         last = day - self.stream.delay
-        learned = self.stream.rows(last - window + 1, last)
-        return _losses(self.stream, learned.start, learned.stop)[self.stream.rows(later, later)]
+        return self.stream.rows(last - window + 1, last)
 
     def _scored(self, rows: slice) -> Scored:
         stream = self.stream
@@ -115,7 +147,7 @@ class Matrix:
         if earlier.start == earlier.stop:
             return quality(stream.metric, [], np.empty(0))
         found = _losses(stream, earlier.start, earlier.stop)
-        blocks = joined(held.tolist(), stream.counts)
+        blocks = joined(held.tolist(), stream.counts, MIN_ROWS)
         parts = [np.concatenate([found[stream.rows(day, day)] for day in block]) for block in blocks]
         return quality(stream.metric, parts, np.concatenate(parts))
 

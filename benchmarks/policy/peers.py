@@ -1,4 +1,4 @@
-"""What others do: schedules, and retraining whenever something is alarmed.
+"""What others do: retraining whenever something is alarmed.
 
 Whoever raises an alarm waits until its window holds nothing of the training: at most one retraining in `REST` days.
 """
@@ -8,37 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from loopwright.backtest.play.days import NOTHING, Step
 from policy.adwin import Adwin
-from policy.play import NOTHING, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from policy.play import Model, Past
+    from loopwright.backtest.play.days import Model, Past
 
 REST = 7
 """Days."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Never:
-    """The first model serves for ever."""
-
-    def look(self, _past: Past, _champion: Model) -> Step:
-        """Do nothing."""
-        return NOTHING
-
-
-@dataclass(frozen=True, kw_only=True)
-class Every:
-    """A fixed schedule."""
-
-    days: int
-    window: int
-
-    def look(self, past: Past, champion: Model) -> Step:
-        """Retrain when the model is so old."""
-        return Step(retrain=self.window) if past.today - champion.day >= self.days else NOTHING
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,10 +53,10 @@ class AdwinAlarm:
         """Tell whether errors have become more frequent since this champion serves."""
         if champion != self.champion:
             self.champion, self.window, self.done, self.fired = champion, Adwin(), champion.day, False
-        wrong = past.scored(champion).wrong
+        wrong = past.matrix.model(*champion).wrong  # type: ignore[attr-defined] # read on answered days only
         for day in past.answered(champion):
             if day > self.done:
-                rows, errors = int(past.stream.counts[day]), int(wrong[day])
+                rows, errors = int(past.matrix.counts[day]), int(wrong[day])
                 for row in range(rows):
                     error = (row + 1) * errors // rows - row * errors // rows
                     self.fired |= self.window.add(float(error))

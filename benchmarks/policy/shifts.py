@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from policy.play import Model, Past
+    from loopwright.backtest.play.days import Model, Past
 
     Floats = NDArray[np.float64]
 
@@ -66,7 +66,7 @@ class Shift:
 
     def __call__(self, past: Past, champion: Model) -> bool:
         """Tell whether the test fires."""
-        stream, last = past.stream, champion.day - past.stream.delay
+        stream, last = past.matrix.stream, champion.day - past.matrix.stream.delay
         if champion != self.champion:
             learned = stream.rows(last - champion.window + 1, last)
             self.champion = champion

@@ -200,16 +200,3 @@ def _probability(kind: str, hidden: Floats, codes: NDArray[np.int64], day: NDArr
         "recurring": ((day - FIRST_FLIP) // PERIOD % 2 == 0) * (day >= FIRST_FLIP) * 1.0,
     }.get(kind, np.zeros(len(day)))
     return (1 - share) / (1 + np.exp(-1.2 * first)) + share / (1 + np.exp(-1.2 * second))
-
-
-def joined(days: Sequence[int], counts: NDArray[np.int64], least: int = MIN_ROWS) -> list[list[int]]:
-    """Join neighbouring days until they hold enough rows; what is left over at the end belongs to the last block."""
-    blocks: list[list[int]] = [[]]
-    for day in days:
-        if counts[blocks[-1]].sum() >= least:
-            blocks.append([])
-        blocks[-1].append(day)
-    if len(blocks) > 1 and counts[blocks[-1]].sum() < least:
-        last = blocks.pop()
-        blocks[-1] += last
-    return blocks

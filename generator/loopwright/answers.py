@@ -80,6 +80,12 @@ Name = Annotated[str, AfterValidator(_name)]
 Free = Annotated[str, Field(min_length=1, max_length=500)]
 Maybe = Annotated[str | None, BeforeValidator(_text)]
 Columns = Annotated[tuple[Annotated[str, BeforeValidator(_text)], ...], BeforeValidator(_columns)]
+Owner = Annotated[
+    str,
+    BeforeValidator(_text),
+    Field(pattern=r"^(@[A-Za-z0-9][\w-]*([./][\w-]+)*|[\w+-]+(\.[\w+-]+)*@[\w-]+(\.[\w-]+)+)$", max_length=200),
+]
+Owners = Annotated[tuple[Owner, ...], BeforeValidator(_columns)]
 Remote = Annotated[str, Field(pattern=r"^[^\s\"'#,\\\x00-\x1f\x7f][^\"'#,\\\x00-\x1f\x7f]*$|^$", max_length=500)]
 
 
@@ -167,6 +173,10 @@ class Answers(BaseModel):
             prompt="Continuous integration (github, gitlab, none)",
         ),
     ] = "github"
+    owners: Annotated[
+        Owners,
+        Question(help="Who reviews changes: @user, @organisation/team or e-mail, with commas between; for CODEOWNERS."),
+    ] = ()
     dvc_remote: Annotated[
         Remote,
         Question(help="Where DVC pushes the data: a URL or a folder; empty: a local folder of the repository."),
@@ -347,6 +357,12 @@ def _refuse_contradictions(answers: Answers) -> None:
             "the answer to --target is missing",
             because="--data is given, and nothing says which of its columns to predict",
             attempt="add --target COLUMN",
+        )
+    if answers.owners and answers.ci == "none":
+        raise UsageError(
+            "--set owners=... makes no sense with --set ci=none",
+            because="without a host, nobody asks the owners",
+            attempt="leave it out, or name the host: --set ci=github",
         )
     for key, question in QUESTIONS.items():
         alone = question.needs and getattr(answers, key) and not getattr(answers, question.needs)

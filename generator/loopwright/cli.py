@@ -165,6 +165,14 @@ _STACK = click.option("-s", "--stack", metavar="STACK", required=True, help="A s
 _JSON = click.option("--json", "as_json", is_flag=True, help="Report as JSON, alone on stdout.")
 
 
+def _days(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, ...]:
+    """Read days with commas between."""
+    words = [word.strip() for word in (value or "").split(",") if word.strip()]
+    if not all(word.isdecimal() and int(word) for word in words):
+        raise click.BadParameter("whole numbers of days with commas between, such as 30,60,120")
+    return tuple(sorted(set(map(int, words))))
+
+
 @cli.command()
 @_STACK
 @_PROJECT
@@ -227,6 +235,65 @@ def check(report: Report, /, stacks: tuple[str, ...], project: Path, *, as_json:
     with report.step("evaluating infra/ and following every wire"):
         found = checks.check(project, stacks)
     report.judged(checks.lines(found), checks.as_document(found), checks.differs(found))
+
+
+@cli.command()
+@click.argument("path", metavar="[PATH]", type=Path, default=".")
+@click.option("--data", metavar="FILE", type=Path, help="Parquet with the project's columns; default: its history.")
+@click.option("--windows", metavar="DAYS,...", callback=_days, help="Training windows; default: those of loop.yaml.")
+@click.option("--every", metavar="DAYS", type=click.IntRange(min=1), help="Days between two trainings; default: 7.")
+@click.option(
+    "--cost",
+    metavar="COST",
+    default="middle",
+    show_default=True,
+    help="Of a retraining: low, middle or high (0.1, 0.4, 2 days of loss), units of loss times a day, or 3.50usd.",
+)
+@click.option(
+    "--value-of-loss", metavar="USD", type=click.FloatRange(min=0, min_open=True), help="Of a unit of loss on one row."
+)
+@click.option("--write", is_flag=True, help="Put the proposed lines into loop.yaml.")
+@click.option("--report", "folder", metavar="DIR", type=Path, help="Where to; default: reports/backtest there.")
+@click.option("--jobs", metavar="N", type=click.IntRange(min=1), help="Processes that train; default: all processors.")
+@_JSON
+@common
+@click.pass_obj
+def backtest(  # noqa: PLR0913 - one parameter per option
+    report: Report,
+    /,
+    path: Path,
+    *,
+    data: Path | None,
+    windows: tuple[int, ...],
+    every: int | None,
+    cost: str,
+    value_of_loss: float | None,
+    write: bool,
+    folder: Path | None,
+    jobs: int | None,
+    as_json: bool,
+) -> None:
+    """Find out how fast a model goes stale, and which policy of retraining suits its history.
+
+    Models of many days are trained once, in the environment of the repository at PATH, and kept. Every policy is played
+    on them: what is chosen on the first half of the history is judged on the second. Proposes lines for loop.yaml.
+    """
+    from loopwright.backtest import command  # noqa: PLC0415 - see the head of the module
+    from loopwright.backtest.cost import parsed  # noqa: PLC0415
+
+    report.as_json = as_json
+    asked = command.Asked(
+        cost=parsed(cost, value_of_loss),
+        data=data,
+        windows=windows,
+        every=every or 0,
+        jobs=jobs or 0,
+        report=folder,
+        write=write,
+    )
+    with report.step("training models") as tell:
+        found = command.backtest(path, asked, tell)
+    report.shown(command.lines(found), found.document)
 
 
 @cli.group()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Created", "Notice", "create"]
 
-Step = Callable[[str], AbstractContextManager[None]]
+Step = Callable[[str], AbstractContextManager[object]]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,10 +42,10 @@ class Report:
     """A signal came. DuckDB, for one, makes another exception of it."""
 
     @contextmanager
-    def step(self, text: str) -> Iterator[None]:
-        """Show on a terminal that ``text`` is under way, and for how long."""
+    def step(self, text: str) -> Iterator[Callable[[str], None]]:
+        """Show on a terminal that ``text`` is under way, and for how long; what is yielded changes the text."""
         if not sys.stderr.isatty():
-            yield
+            yield lambda _: None
             return
         from rich.console import Console  # noqa: PLC0415 - costs a tenth of a second, and is for terminals only
         from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
@@ -53,8 +53,8 @@ class Report:
         console = Console(stderr=True, no_color=self.color is False)
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
         with Progress(*columns, console=console, transient=True) as progress:
-            progress.add_task(text, total=None)
-            yield
+            task = progress.add_task(text, total=None)
+            yield lambda now: progress.update(task, description=now)
 
     def ask(self, text: str, default: str | None, check: Callable[[str], str | None]) -> str:
         """Ask on stderr until ``check`` finds nothing wrong with the answer."""

@@ -76,7 +76,7 @@ def test_the_command_at_the_end_makes_the_same_again(new, tmp_path, tree):
     first = tree(tmp_path / "churn")
     (tmp_path / "churn").rename(tmp_path / "first")
     command = done.json["command"].replace("loopwright", f"{shlex.quote(sys.executable)} -m loopwright", 1)
-    subprocess.run(command, shell=True, cwd="/", check=True, capture_output=True)  # noqa: S602 - it must work in a shell
+    subprocess.run(command, shell=True, cwd="/", check=True, capture_output=True)  # noqa: S602 - it must work in a shell  # nosec B602
     assert tree(tmp_path / "churn") == first
 
 

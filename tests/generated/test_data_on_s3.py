@@ -26,7 +26,7 @@ def aws(monkeypatch):
     with emulator.serve() as aws:
         for name, value in {
             "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",  # pragma: allowlist secret - what moto takes
             "AWS_DEFAULT_REGION": "eu-west-1",
             "AWS_EC2_METADATA_DISABLED": "true",
         }.items():
@@ -46,7 +46,7 @@ def run(repository, *words):
 
 
 def md5(path):
-    return hashlib.md5(path.read_bytes()).hexdigest()  # noqa: S324 - what DVC names a file by
+    return hashlib.md5(path.read_bytes()).hexdigest()  # noqa: S324 - what DVC names a file by  # nosec B324
 
 
 def model(repository):

@@ -259,7 +259,7 @@ class World:
             {
                 "Key": name.partition("/")[2],
                 "LastModified": self.objects[name].get("LastModified", START),
-                "ETag": f'"{hashlib.md5(self.objects[name]["Body"]).hexdigest()}"',  # noqa: S324 - as S3 does
+                "ETag": f'"{hashlib.md5(self.objects[name]["Body"]).hexdigest()}"',  # noqa: S324 - as S3 does  # nosec B324
                 "Size": len(self.objects[name]["Body"]),
             }
             for name in found[first : first + MaxKeys]

@@ -37,7 +37,7 @@ for number, (start, answer) in enumerate(json.loads((folder / "answers.json").re
 """
 ANSWERS = {
     "aws ecr get-authorization-token": f"https://{HOME}",
-    "aws ecr get-login-password": "hush",
+    "aws ecr get-login-password": "hush",  # pragma: allowlist secret - a password of ours
     "aws ecr batch-get-image": DIGEST,
 }
 

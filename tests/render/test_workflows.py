@@ -1,25 +1,38 @@
-"""The pipelines of a generated repository, for every host: what judges from outside find, and what we ask of them."""
+"""The pipelines and templates of a generated repository, for every host: which there are, and what we ask of them."""
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
 
 import pytest
 import yaml
-from rules.judges import folder, need_judges
+from scanners import gitlab_scripts, jobs, run_blocks
 
 from loopwright.cli import run
 from loopwright.repository.hosts import HOSTS, wanted
 
-JUDGES = ("actionlint", "check-jsonschema", "shellcheck", "zizmor")
-PLACES = (".github/**/*.yml", ".gitlab-ci.yml", ".ci/*")
 COMMANDS = re.compile(r"(?:\.ci/|make )[a-z]+(?: DATA=sample)?")
 PINNED = re.compile(r"uses: (?:\$/\.github/|[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$)")
 OWN = "github.event.pull_request.head.repo.full_name == github.repository"
 SAFE_FOR_PULL_REQUESTS = re.compile(r"data|.*-preview")
 """Environments whose roles only read."""
+
+
+FILES = {
+    "github": {
+        ".github/workflows/ci.yml",
+        ".github/ISSUE_TEMPLATE/bug.yml",
+        ".github/ISSUE_TEMPLATE/model.yml",
+        ".github/pull_request_template.md",
+    },
+    "gitlab": {
+        ".gitlab-ci.yml",
+        ".gitlab/issue_templates/bug.md",
+        ".gitlab/issue_templates/model.md",
+        ".gitlab/merge_request_templates/default.md",
+    },
+    "both": {".ci/up"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -36,45 +49,8 @@ def github(repositories):
     return repositories["github"]
 
 
-@pytest.fixture
-def judge():
-    """Return a function that calls a judge and returns how it ended; it asks no network."""
-    need_judges(*JUDGES)
-
-    def call(name, *words, given=None):
-        command = [folder() / name, *map(str, words)]
-        environment = {"PATH": str(folder()), "NO_COLOR": "1"}
-        return subprocess.run(command, input=given, env=environment, capture_output=True, text=True, check=False)
-
-    return call
-
-
 def workflows(repository):
     return sorted(repository.glob(".github/workflows/*.yml"))
-
-
-def jobs(repository):
-    """Return every job of every workflow: (file, what starts the workflow, name, job)."""
-    for file in workflows(repository):
-        document = yaml.safe_load(file.read_text())
-        for name, job in document["jobs"].items():
-            yield file.name, document[True], name, job  # YAML 1.1 reads `on` as true
-
-
-def blocks(repository):
-    """Return every `run:` block."""
-    return [step["run"] for *_, job in jobs(repository) for step in job.get("steps", ()) if "run" in step]
-
-
-def gitlab_scripts(repository):
-    """Return what every job of GitLab runs, as one text each."""
-    document = yaml.safe_load((repository / ".gitlab-ci.yml").read_text())
-    given = [job.get(key) for job in document.values() if isinstance(job, dict) for key in ("before_script", "script")]
-    return ["\n".join(_flat(each)) for each in given if each]
-
-
-def _flat(lines):
-    return [lines] if isinstance(lines, str) else [inner for line in lines for inner in _flat(line)]
 
 
 # --- which files there are
@@ -82,17 +58,35 @@ def _flat(lines):
 
 def test_a_repository_has_the_files_of_its_host_alone(repositories):
     there = {
-        host: {
-            name for name in (".github/workflows/ci.yml", ".gitlab-ci.yml", ".ci/up") if (repository / name).exists()
-        }
+        host: {name for names in FILES.values() for name in names if (repository / name).exists()}
         for host, repository in repositories.items()
     }
     assert there == {
-        "github": {".github/workflows/ci.yml", ".ci/up"},
-        "gitlab": {".gitlab-ci.yml", ".ci/up"},
+        "github": FILES["github"] | FILES["both"],
+        "gitlab": FILES["gitlab"] | FILES["both"],
         "none": set(),
     }
     assert not (repositories["gitlab"] / ".github").exists()
+    assert not (repositories["github"] / ".gitlab").exists()
+
+
+def test_both_hosts_ask_the_same_of_a_change(repositories):
+    asked = [
+        (repositories["github"] / ".github/pull_request_template.md").read_text(),
+        (repositories["gitlab"] / ".gitlab/merge_request_templates/default.md").read_text(),
+    ]
+    assert asked[0] == asked[1]
+    for command in re.findall(r"`make ([a-z]+)`", asked[0]):
+        assert re.search(rf"(?m)^{command}:", (repositories["github"] / "Makefile").read_text()), command
+
+
+@pytest.mark.parametrize(("host", "place"), [("github", ".github/CODEOWNERS"), ("gitlab", ".gitlab/CODEOWNERS")])
+def test_owners_are_asked_where_there_are_some(tmp_path, repositories, host, place):
+    words = ["--set", f"ci={host}", "--set", "owners=@acme/ml-team, ml@example.com"]
+    assert run(["new", str(tmp_path / "x"), "--no-input", "--no-git", *words]) == 0
+    lines = (tmp_path / "x" / place).read_text().splitlines()
+    assert [line for line in lines if not line.startswith("#")] == ["* @acme/ml-team ml@example.com"]
+    assert not (repositories[host] / place).exists()
 
 
 def test_an_unknown_host_is_refused(tmp_path, loopwright):
@@ -109,69 +103,7 @@ def test_what_is_for_no_host_is_for_all(host):
     )
 
 
-# --- judges from outside
-
-
-def test_zizmor_finds_nothing_as_its_strictest_auditor(github, judge, figures):
-    words = ("--offline", "--persona", "auditor", "--strict-collection", "--format", "json", "--no-progress")
-    done = judge("zizmor", *words, github)
-    assert (done.returncode, json.loads(done.stdout)) == (0, []), done.stdout + done.stderr
-    looked_at = re.findall(r"completed (\S+)", done.stderr)
-    assert len(looked_at) == len(workflows(github)) + 1
-    figures(f"zizmor, auditor: {len(looked_at)} files, 0 findings")
-
-
-def test_actionlint_finds_nothing(github, judge, figures):
-    done = judge("actionlint", "-no-color", *workflows(github))
-    assert (done.returncode, done.stdout) == (0, ""), done.stdout
-    figures(
-        f"actionlint, with shellcheck: {len(workflows(github))} workflows, {len(blocks(github))} run blocks, 0 findings"
-    )
-
-
-def test_the_schemas_hold(repositories, judge):
-    github, gitlab = repositories["github"], repositories["gitlab"]
-    for schema, *files in (
-        ("github-workflows", *workflows(github)),
-        ("dependabot", github / ".github/dependabot.yml"),
-        ("gitlab-ci", "--data-transform", "gitlab-ci", gitlab / ".gitlab-ci.yml"),
-    ):
-        done = judge("check-jsonschema", "--builtin-schema", f"vendor.{schema}", *files)
-        assert done.returncode == 0, done.stdout
-
-
-@pytest.mark.parametrize("host", ["github", "gitlab"])
-def test_shellcheck_finds_nothing(repositories, judge, figures, host):
-    repository = repositories[host]
-    scripts = sorted((repository / ".ci").iterdir())
-    done = judge("shellcheck", "--norc", *scripts)
-    assert done.returncode == 0, done.stdout
-    texts, shell = (blocks(repository), "bash") if host == "github" else (gitlab_scripts(repository), "sh")
-    for text in texts:
-        done = judge("shellcheck", "--norc", f"--shell={shell}", "-", given=text)
-        assert done.returncode == 0, text + done.stdout
-    figures(f"shellcheck, {host}: {len(scripts)} scripts and {len(texts)} blocks, 0 findings")
-
-
-def test_the_judges_find_what_they_are_there_for(github, judge, tmp_path):
-    text = (github / ".github/workflows/ct.yml").read_text()
-    broken = tmp_path / ".github/workflows/ct.yml"
-    broken.parent.mkdir(parents=True)
-    for name, words, old, new, said in (
-        ("zizmor", ("--offline", "--persona", "auditor"), '"$WHY"', '"${{ inputs.reason }}"', "template-injection"),
-        ("zizmor", ("--offline", "--persona", "auditor"), "permissions: {}", "permissions: write-all", "excessive"),
-        ("actionlint", (), "inputs.reason", "inputs.raeson", "raeson"),
-        ("actionlint", (), '"$WHO"', "$WHO", "SC2086"),
-        ("check-jsonschema", ("--builtin-schema", "vendor.github-workflows"), "runs-on", "run-on", "run-on"),
-    ):
-        assert old in text
-        broken.write_text(text.replace(old, new))
-        done = judge(name, *words, broken)
-        assert done.returncode != 0, f"{name}: {new}"
-        assert said in done.stdout + done.stderr
-
-
-# --- what we ask besides
+# --- what we ask besides what the scanners do
 
 
 def test_nothing_may_do_anything_unless_its_job_says_so(github):
@@ -238,11 +170,11 @@ def test_one_image_goes_all_the_way(github):
         assert cd[stack]["with"] == {"stack": stack, "image": "${{ needs.image.outputs.image }}"}
         assert before in cd[stack]["needs"]
         before = stack
-    assert sum(".ci/image" in block for block in blocks(github)) == 1
+    assert sum(".ci/image" in block for block in run_blocks(github)) == 1
 
 
 def test_both_hosts_run_the_same_and_all_of_it_is_there(repositories):
-    github = set(COMMANDS.findall("\n".join(blocks(repositories["github"]))))
+    github = set(COMMANDS.findall("\n".join(run_blocks(repositories["github"]))))
     gitlab = set(COMMANDS.findall("\n".join(gitlab_scripts(repositories["gitlab"]))))
     assert github == gitlab
     goals = set(re.findall(r"(?m)^([a-z]+):", (repositories["github"] / "Makefile").read_text()))

@@ -191,12 +191,30 @@ def test_lists_are_comma_separated(text, columns):
         "label_delay_days=-1",
         "owner=\ud800",
         'dvc_remote=a"b',
+        "owners=ml",
+        "owners=@a b",
+        "owners=@a,# x",
     ],
 )
 def test_values_that_cannot_be_meant(setting):
     with pytest.raises(UsageError) as caught:
         resolve(HERE, flags=flags(), settings=[setting])
     assert setting.split("=")[0] in caught.value.because
+
+
+@pytest.mark.parametrize("owner", ["@a\n* @evil", "@a\n", "a@b", "@a/", "-"])
+def test_an_owner_is_one_word_that_a_host_knows(tmp_path, owner):
+    (tmp_path / "answers.yml").write_text(_yaml({"owners": ["@octo-cat", "@org/team.x", "a.b+c@example.org"]}))
+    assert len(resolve(HERE, flags=flags(), file=tmp_path / "answers.yml").owners) == 3
+    (tmp_path / "answers.yml").write_text(_yaml({"owners": [owner]}))
+    with pytest.raises(UsageError, match="owners"):
+        resolve(HERE, flags=flags(), file=tmp_path / "answers.yml")
+
+
+def test_owners_need_a_host_that_asks_them():
+    with pytest.raises(UsageError) as caught:
+        resolve(HERE, flags=flags(), settings=["owners=@a", "ci=none"])
+    assert "ci=none" in caught.value.what
 
 
 def test_yaml_gives_text_for_numbers_and_booleans(tmp_path):

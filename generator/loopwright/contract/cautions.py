@@ -27,6 +27,7 @@ class Warning:  # noqa: A001 - the word of the interface; the builtin is not use
         "high_cardinality",
         "identifier",
         "leakage",
+        "personal",
         "target_missing",
         "target_nearly_constant",
         "time_gap",
@@ -47,10 +48,10 @@ def about_leaks(found: Sequence[Leak], wishes: Wishes) -> Iterator[Warning]:
 
 
 def about_columns(facts: TableProfile, wishes: Wishes, roles: Sequence[Role]) -> Iterator[Warning]:
-    """Warn of identifiers, and of features with many levels."""
+    """Warn of identifiers, and of features with many levels; what is personal data is told elsewhere."""
     duties = {wishes.target, wishes.time_column, wishes.entity, *wishes.exclude}
     for column, role in zip(facts.columns, roles, strict=True):
-        if column.name in duties:
+        if column.name in duties or role.personal:
             continue
         if column.kind == "identifier":
             fate = "used as a feature, as asked" if role.feature else "left out of the features"
@@ -59,6 +60,20 @@ def about_columns(facts: TableProfile, wishes: Wishes, roles: Sequence[Role]) ->
         elif role.feature and role.kind == "categorical" and column.levels is None:
             message = f"{column.name} has about {column.distinct} levels: a model learns rare ones by heart"
             yield Warning(code="high_cardinality", columns=(column.name,), message=message)
+
+
+def about_persons(facts: TableProfile, wishes: Wishes, roles: Sequence[Role]) -> Iterator[Warning]:
+    """Warn of columns that look like personal data; those with a duty, or kept, cannot be tagged."""
+    for column, role in zip(facts.columns, roles, strict=True):
+        if column.personal is None:
+            continue
+        fate = "tagged as pii and left out; no request may carry it"
+        if not role.personal:
+            duties = {wishes.target: "the target", wishes.time_column: "the time", wishes.entity: "the entity"}
+            duty = duties.get(column.name, "a feature, as asked")
+            fate = f"{duty}, so it is in requests, reports and models: better a column that names nobody"
+        message = f"{column.name} looks like personal data ({column.personal}): {fate}"
+        yield Warning(code="personal", columns=(column.name,), message=message)
 
 
 def about_target(target: ColumnProfile, rows: int, classes: Mapping[Level, int] | None) -> Iterator[Warning]:

@@ -101,6 +101,7 @@ def infer(table: Path, wishes: Wishes) -> Inference:
         warnings=(
             *cautions.about_leaks(found, wishes),
             *cautions.about_columns(facts, wishes, parts),
+            *cautions.about_persons(facts, wishes, parts),
             *cautions.about_target(target, facts.rows, classes),
             *cautions.about_key(key, repeats, facts.rows),
             *cautions.about_time(line, wishes),

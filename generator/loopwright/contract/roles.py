@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from loopwright.errors import DataError
@@ -41,6 +41,8 @@ class Role:
     feature: bool
     reason: str | None
     """Why it is ignored, as a clause; none otherwise."""
+    personal: bool = False
+    """Whether it is tagged as personal data: it is in the data, and in nothing that is made of it."""
 
 
 def assign(facts: TableProfile, wishes: Wishes, task: Task, leaks: Sequence[Leak]) -> tuple[Role, ...]:
@@ -70,7 +72,8 @@ def _role(column: ColumnProfile, wishes: Wishes, task: Task, leak: Leak | None) 
     if column.name == wishes.entity:
         return _apart(column, "ignored", "the entity: a model should not learn single ones by heart")
     if reason := _why_not(column, wishes, leak):
-        return _apart(column, "ignored", reason)
+        personal = column.personal is not None and column.name not in wishes.keep
+        return replace(_apart(column, "ignored", reason), personal=personal)
     kind = _USED.get(column.kind, _BY_TYPE[column.dtype])
     return Role(name=column.name, kind=kind, feature=True, reason=None)
 
@@ -84,6 +87,8 @@ def _why_not(column: ColumnProfile, wishes: Wishes, leak: Leak | None) -> str | 
         return "excluded by request"
     if column.name in wishes.keep:
         return None
+    if column.personal:
+        return f"personal data: {column.personal}"
     if leak:
         others = [name for name in leak.columns if name != column.name]
         company = f" together with {', '.join(others)}" if others else ""

@@ -70,6 +70,8 @@ def _column(column: ColumnProfile, role: Role, wishes: Wishes) -> FoundColumn:
 
 
 def _values(column: ColumnProfile) -> str:
+    if column.personal:
+        return f"about {column.distinct} different ones"
     if column.kind != "numeric" and column.levels:
         levels = [f"{_short(level)} {share:.0%}" for level, share in _shares(column.levels).items()]
         more = f", {len(levels) - _SHOWN_LEVELS} more" if len(levels) > _SHOWN_LEVELS else ""

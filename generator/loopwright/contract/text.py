@@ -183,6 +183,9 @@ training puts beside the model) and CI (`tests/test_data_contract.py`).
 
 Each column has a kind: `numeric`, `categorical`, `boolean` and `timestamp` columns can be features; an `ignored` column
 stays in the data but never reaches the model. Ranges are wide on purpose: growth passes, a mistaken unit does not.
+
+`"pii": True` beside the kind `ignored` tags personal data: they may be in the data, the first stage drops them, and a
+request that carries them is refused.
 """
 
 import polars as pl
@@ -210,7 +213,8 @@ def _column(inference: Inference, role: Role) -> _Column:
     is_target = role.name == inference.wishes.target
     check = _check(facts, role, unseen=not is_target)
     nullable = ["nullable=True"] if facts.nulls or is_target else []
-    metadata = f'metadata={{"kind": "{role.kind}"}}'
+    tag = ', "pii": True' if role.personal else ""
+    metadata = f'metadata={{"kind": "{role.kind}"{tag}}}'
     return _Column(
         comment=_comment(role.reason),
         check=check,

@@ -19,7 +19,7 @@ __all__ = ["EXECUTION", "NUMBERS", "TYPES", "Term", "expression", "expressions",
 TYPES = {"String": "string", "Integer": "integer", "Float": "float", "Boolean": "boolean"}
 """The types of parameters, by the type of the model that they fill."""
 NUMBERS = {"integer", "float"}
-_RUN = "a1b2c3d4e5f6"
+_RUN = "a1b2c3d4e5f6"  # pragma: allowlist secret - an execution is called so
 EXECUTION = {
     "CurrentDateTime": GAP,
     "PipelineArn": f"arn:aws:sagemaker:{GAP}:pipeline/{GAP}",

@@ -14,7 +14,7 @@ from loopwright.graph.model import ResourceGraph, parse
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["load", "stacks"]
+__all__ = ["interpreter", "load", "stacks", "without_secrets"]
 
 PYTHON = "LOOPWRIGHT_PYTHON"
 _SECONDS = 120
@@ -54,7 +54,7 @@ def load(
         )
     words = [word for key, value in (settings or {}).items() for word in ("--set", f"{key}={value}")]
     words = [str(infra.resolve()), stack, "--answers", answers, *words]
-    done = _run(python or _python(project), stack, words)
+    done = _run(python or interpreter(project, "infra/ cannot be evaluated yet"), stack, words)
     if done.returncode:
         raise _failed(stack, done.stderr)
     return parse(json.loads(done.stdout))
@@ -76,7 +76,16 @@ def stacks(project: Path) -> tuple[str, ...]:
     return tuple(sorted(path.name[len("Pulumi.") : -len(".yaml")] for path in infra.glob("Pulumi.*.yaml")))
 
 
-def _python(project: Path) -> Path:
+def interpreter(project: Path, what: str) -> Path:
+    """Return the python that has a project's packages.
+
+    Args:
+        project: The generated repository.
+        what: What cannot be done without it.
+
+    Raises:
+        LoopwrightError: There is none yet.
+    """
     if named := os.environ.get(PYTHON):
         return Path(named)
     places = [project / ".venv" / "bin" / "python", project / ".venv" / "Scripts" / "python.exe"]
@@ -84,15 +93,19 @@ def _python(project: Path) -> Path:
         if place.is_file():
             return place.absolute()
     raise LoopwrightError(
-        "infra/ cannot be evaluated yet",
+        what,
         because=f"{places[0]} is not there: the program runs with the project's own packages",
-        attempt=f"run `make setup` in {project}, or set {PYTHON} to a python that has pulumi and pulumi-aws",
+        attempt=f"run `make setup` in {project}, or set {PYTHON} to a python that has them",
     )
 
 
+def without_secrets() -> dict[str, str]:
+    """Return this process's environment without credentials and without the paths of its own python."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(_DROPPED)}
+
+
 def _run(python: Path, stack: str, words: list[str]) -> subprocess.CompletedProcess[str]:
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(_DROPPED)}
-    environment |= {"AWS_EC2_METADATA_DISABLED": "true", "PYTHONUTF8": "1"}
+    environment = without_secrets() | {"AWS_EC2_METADATA_DISABLED": "true", "PYTHONUTF8": "1"}
     command = [str(python), str(Path(__file__).with_name("evaluate.py")), *words]
     try:
         return subprocess.run(  # noqa: S603 - the project's python and our file, words as a list

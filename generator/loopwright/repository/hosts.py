@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["HOSTS", "wanted"]
+__all__ = ["HOSTS", "OWNERS", "wanted"]
 
-HOSTS: Mapping[str, tuple[str, ...]] = {"github": (".github/",), "gitlab": (".gitlab-ci.yml",), "none": ()}
+HOSTS: Mapping[str, tuple[str, ...]] = {
+    "github": (".github/",),
+    "gitlab": (".gitlab-ci.yml", ".gitlab/"),
+    "none": (),
+}
 """Beginnings of the paths that only one host reads, by the answer that names it."""
+OWNERS = {"github": ".github/CODEOWNERS", "gitlab": ".gitlab/CODEOWNERS"}
+"""Where a host looks for who reviews what."""
 SHARED = (".ci/",)
 """What the pipelines of every host call."""
 

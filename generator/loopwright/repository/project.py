@@ -13,7 +13,7 @@ import yaml
 from loopwright import __version__
 from loopwright.answers import Answers, saved
 from loopwright.repository.catalog import bundled, files
-from loopwright.repository.hosts import wanted
+from loopwright.repository.hosts import OWNERS, wanted
 from loopwright.repository.plan import Action, plan
 from loopwright.repository.render import Renderer
 
@@ -30,6 +30,10 @@ SAMPLE_NAME = re.compile(rb"^(name: |  )shop(:|$)", re.MULTILINE)
 _SAVED_HEAD = """\
 # What this repository was made from. `loopwright update` reads it: keep it in git and leave it as it is.
 # The same again: loopwright new PATH --answers .loopwright.yml (and --data FILE, where the file is elsewhere)
+"""
+_OWNERS = """\
+# Who is asked to review a change. Of the lines whose path fits, the last one counts.
+* {owners}
 """
 _DVC_CONFIG = """\
 [core]
@@ -62,7 +66,7 @@ def repository(template: Template, answers: Answers, data: Data) -> tuple[Action
     Raises:
         LoopwrightError: The template is broken.
     """
-    ours = [*_data(data), *_dvc(answers.dvc_remote), *_inferred(data), *_infra(answers.project)]
+    ours = [*_data(data), *_dvc(answers.dvc_remote), *_inferred(data), *_infra(answers.project), *_owners(answers)]
     taken = {action.path for action in ours}
     renderer = Renderer(template.root / "cookiecutter.json", _values(answers, data.source))
     actions = [*ours, *(action for action in _template(template, renderer, answers) if action.path not in taken)]
@@ -123,6 +127,12 @@ def _dvc(remote: str) -> Iterator[Action]:
     yield _text(".dvc/.gitignore", "/config.local\n/tmp\n/cache\n")
     ignored = "# What DVC need not look at, in the syntax of .gitignore.\n.venv\n.dvc-storage\n__pycache__\n"
     yield _text(".dvcignore", ignored)
+
+
+def _owners(answers: Answers) -> Iterator[Action]:
+    """Yield who reviews changes, where somebody is named: a file without owners asks nobody."""
+    if answers.owners:
+        yield _text(OWNERS[answers.ci], _OWNERS.format(owners=" ".join(answers.owners)))
 
 
 def _saved(template: Template, answers: Answers, data: Data, actions: Iterable[Action]) -> Action:

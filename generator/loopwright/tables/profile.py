@@ -1,6 +1,6 @@
 """The facts about a clean table: for each column its type, kind, nulls, range, distinct values and levels.
 
-Two passes over the Parquet file, in bounded memory however large it is. Distinct values are exact up to 200 000 rows;
+A few passes over the Parquet file, in bounded memory however large it is. Distinct values are exact up to 200 000 rows;
 beyond that they are counted for a fixed share of all *values*, chosen by hash, and scaled.
 """
 
@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from loopwright.tables import personal
 from loopwright.tables.sql import Session, identifier, scan, session
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ class ColumnProfile:
     """Of numbers and booleans; of text, the mean length."""
     levels: Mapping[Level, int] | None
     """Rows of each value, sorted by value, where there are at most 50."""
+    personal: str | None = None
+    """Why it looks like personal data, as a clause; none where it does not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +96,9 @@ def profile(table: Path) -> TableProfile:
         described = duck.rows(f"DESCRIBE FROM {scan(table)}")
         columns = _measured(duck, table, rows, {name: _DTYPES[dtype] for name, dtype, *_ in described})
         levels = _levels(duck, table, [column.name for column in columns if 0 < column.distinct <= 3 * MOST_LEVELS])
-    return TableProfile(rows=rows, columns=tuple(_judged(column, levels.get(column.name), rows) for column in columns))
+        found = personal.look(duck, table, [(column.name, column.dtype, column.distinct) for column in columns])
+    judged = [_judged(column, levels.get(column.name), rows) for column in columns]
+    return TableProfile(rows=rows, columns=tuple(replace(one, personal=found.get(one.name)) for one in judged))
 
 
 def _measured(duck: Session, table: Path, rows: int, dtypes: Mapping[str, Dtype]) -> list[ColumnProfile]:

@@ -17,8 +17,7 @@ from mlops.pipelines.stages import stages
 # The SDK asks for a region when it is imported, and looks up roles unless it is told not to. Nothing here is asked of
 # AWS, so whoever's credentials lie around must not be used either.
 OFFLINE = {
-    "AWS_ACCESS_KEY_ID": "none",
-    "AWS_SECRET_ACCESS_KEY": "none",
+    **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "none"),
     "AWS_DEFAULT_REGION": "eu-west-1",
     "AWS_REGION": "eu-west-1",
     "AWS_EC2_METADATA_DISABLED": "true",

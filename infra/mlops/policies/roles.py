@@ -27,9 +27,9 @@ __all__ = [
 
 
 def training(names: Names) -> Document:
-    """Jobs of the training pipeline: read the data, labelled answers and earlier results, write results."""
+    """Jobs of the training pipeline: read the curated data, labelled answers and earlier results, write results."""
     return document(
-        *_read(names, "data", "Data"),
+        *_read(names, "data", "Data", "data/*"),
         *_read(names, "capture", "Labelled", "labelled/*"),
         *_read(names, "artifacts", "Results", "runs/*", "models/*"),
         _write(names, "artifacts", "WriteResults", "runs/*", "models/*"),

@@ -34,7 +34,7 @@ _Loader.add_implicit_resolver(_BOOL, re.compile(r"^(?:true|True|TRUE|false|False
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
+        found = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader  # nosec B506
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise Refused(f"{path.name} cannot be read: {error}") from error
     if found is not None and not isinstance(found, dict):

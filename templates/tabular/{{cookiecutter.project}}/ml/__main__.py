@@ -26,6 +26,8 @@ COMMANDS = {
     "versions": ("ml.registry:versions", "list the registered versions"),
     "promote": ("ml.registry:promote", "make VERSION (by default the challenger) the champion"),
     "rollback": ("ml.registry:rollback", "make the version that the champion replaced the champion again"),
+    "matrix": ("ml.backtest.matrix:main", "train and judge models of many days (loopwright backtest plays on them)"),
+    "backtest": ("ml.backtest.page:main", "draw the page of a backtest"),
     "fetch": ("ml.registry:fetch", "put the champion's model into FOLDER"),
 }
 

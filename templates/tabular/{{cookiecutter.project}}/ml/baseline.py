@@ -7,6 +7,7 @@ losses on rows that the model had not seen. The model's SHA-256 covers it, and t
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from ml.drift.profile import Counts, Profile
 from ml.drift.reference import Reference, own
 from ml.errors import LoopError
 from ml.losses import Quality
+from ml.skill import Skill, skill
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,6 +67,8 @@ class Baseline:
     inputs: Reference
     predictions: Reference
     quality: Quality
+    skill: Skill | None = None
+    """How much the model knew of rows that it had not seen; None where nobody said, or nothing can be said."""
 
 
 def baseline(frame: pl.DataFrame, signature: Signature, unseen: Unseen, facts: Facts, contract: Contract) -> Baseline:
@@ -82,7 +86,6 @@ def baseline(frame: pl.DataFrame, signature: Signature, unseen: Unseen, facts: F
     """
     earlier, later = (_blocks(one, contract) for one in (frame, unseen.frame))
     said = predicted(unseen.prediction, facts.classes)
-    loss = losses.losses(contract.metric.name, unseen.truth, unseen.prediction)
     times = None if contract.time_column is None else frame[contract.time_column]
     ends = (None, None) if times is None else (times.min().isoformat(), times.max().isoformat())  # type: ignore[union-attr]
     return Baseline(
@@ -91,8 +94,21 @@ def baseline(frame: pl.DataFrame, signature: Signature, unseen: Unseen, facts: F
         until=ends[1],
         inputs=_reference(frame, buckets.frozen(frame, signature), earlier),
         predictions=_reference(said, predictions(said), later),
-        quality=losses.quality(contract.metric.name, [loss[rows] for rows in later], loss),
+        quality=quality(unseen, contract),
+        skill=_skill(unseen, contract),
     )
+
+
+def _skill(unseen: Unseen, contract: Contract) -> Skill | None:
+    found = skill(contract.metric.name, unseen.truth, unseen.prediction)
+    return found if all(map(math.isfinite, found)) else None
+
+
+def quality(unseen: Unseen, contract: Contract) -> Quality:
+    """Describe the losses of rows that the model had not seen, as the monitor compares later ones with them."""
+    loss = losses.losses(contract.metric.name, unseen.truth, unseen.prediction)
+    parts = [loss[rows] for rows in _blocks(unseen.frame, contract)]
+    return losses.quality(contract.metric.name, parts, loss)
 
 
 def predicted(prediction: Prediction, classes: Sequence[Label]) -> pl.DataFrame:
@@ -126,6 +142,7 @@ def save(found: Baseline, folder: Path) -> None:
         "from": found.since,
         "until": found.until,
         "quality": asdict(found.quality),
+        "skill": None if found.skill is None else found.skill._asdict(),
         "inputs": _document(found.inputs),
         "predictions": _document(found.predictions),
     }
@@ -156,6 +173,7 @@ def load(folder: Path, name: str = FILE) -> Baseline:
         since=document["from"],
         until=document["until"],
         quality=Quality(**document["quality"]),
+        skill=Skill(**told) if (told := document.get("skill")) else None,
         inputs=_read(document["inputs"]),
         predictions=_read(document["predictions"]),
     )

@@ -3,14 +3,13 @@
 A file holds a line of JSON a request. The server's own request door (`ml/serving/requests.py`) judges it, so that the
 monitor and the server never disagree. Nothing stops the reading and nothing is lost: a line that is no request, or a
 request that has no rows to count, counts as one refused row. A reason never quotes a value of a request, and names
-only columns that are known: the first row of a CSV without a header would otherwise be told as its columns.
+only columns that are known.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -18,18 +17,17 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from ml import answers, bodies
-from ml.serving.requests import BOM, MAX_BYTES, Media, Problem, Refused, media, too_large
+from ml.serving.problems import unquoted
+from ml.serving.requests import BOM, MAX_BYTES, Media, Refused, media, too_large
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from ml.answers import Answer
+    from ml.serving.problems import Problem
     from ml.serving.requests import Door
     from ml.signature import Columns
-
-ANONYMOUS = re.compile(r".* (is (?:not|less|more|longer) .*)", re.DOTALL)
-"""The end of a reason that begins with the value."""
 
 
 class UnreadableError(ValueError):
@@ -208,13 +206,12 @@ def _reason(error: Refused, door: Door) -> str:
 
 
 def _words(problem: Problem, door: Door) -> str:
-    reason = problem.reason
+    found = unquoted(problem, door.known)
+    reason = found.reason
     if reason.startswith("there is no such column"):
         return "a column that is not known"
     if reason.startswith("there are "):
         reason = "there are more or fewer values than columns"
     elif reason.startswith("the column is there "):
         reason = "the column is there more than once"
-    elif found := ANONYMOUS.fullmatch(reason):
-        reason = f"a value {found[1]}"
-    return f"{problem.column}: {reason}" if problem.column in door.known else reason
+    return reason if found.column is None else f"{found.column}: {reason}"

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from ml.logged import Judges
     from ml.model import Floats
     from ml.params import Params
+    from ml.signature import Columns
     from ml.split import Keys
+    from ml.train import Trained
 
 FEWEST_SINCE = 1000
 """Rows that a window since a change holds at least: from fewer, what is new cannot be learned well."""
@@ -127,6 +129,20 @@ def best(candidates: Iterable[Candidate]) -> Candidate | None:
     return min(candidates, key=lambda one: (one.loss or 0.0, one.window_days), default=None)
 
 
+def answered(made: Trained, asked: Columns, truth: pl.Series, contract: Contract) -> Floats:
+    """Return the losses of a model on n rows.
+
+    Args:
+        made: The model.
+        asked: Features of the rows.
+        truth: Their labels, none of them null.
+        contract: The metric, which says what a loss is.
+    """
+    loss = losses(contract.metric.name, target(truth, made.model.facts.classes), predict(made.model, asked))
+    # A class that the window does not hold gets no probability.
+    return loss if name(contract.metric.name) != "log_loss" else np.where(np.isnan(loss), -np.log(EPSILON), loss)
+
+
 def _candidate(one: Window) -> Candidate:
     return Candidate(window_days=one.days, rows=one.rows.height)
 
@@ -137,7 +153,4 @@ def _losses(rows: pl.DataFrame, judged: pl.DataFrame, contract: Contract, how: P
         made = trained(rows, contract, how)
     except (SplitError, TrainError):
         return None
-    said = predict(made.model, features(columns(judged, made.inputs)))
-    loss = losses(contract.metric.name, target(judged[contract.target], made.model.facts.classes), said)
-    # A class that the window does not hold gets no probability.
-    return loss if name(contract.metric.name) != "log_loss" else np.where(np.isnan(loss), -np.log(EPSILON), loss)
+    return answered(made, features(columns(judged, made.inputs)), judged[contract.target], contract)

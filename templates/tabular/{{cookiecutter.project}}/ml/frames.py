@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from ml import personal
 from ml.signature import Columns, Input, Kind, Signature
 
 if TYPE_CHECKING:
@@ -22,15 +23,21 @@ def signature(schema: DataFrameSchema, contract: Contract) -> Signature:
 
     The time column is an input that may be missing: a request is about now unless it says otherwise. Of the checks,
     the ranges of numbers become part of the signature; the others hold at the first stage and in CI.
+
+    Raises:
+        PersonalError: A column of personal data has a use.
     """
-    apart = {contract.target, contract.entity}
+    personal.refuse_use(schema, contract)
+    apart, hidden = {contract.target, contract.entity}, personal.names(schema)
     inputs, ignored = [], []
     for name, column in schema.columns.items():
+        if name in hidden:
+            continue
         if kind(column) == "ignored" or name in apart:
             ignored.append(name)
         else:
             inputs.append(_input(name, column, now=name == contract.time_column))
-    return Signature(inputs=tuple(inputs), ignored=tuple(ignored))
+    return Signature(inputs=tuple(inputs), ignored=tuple(ignored), personal=hidden)
 
 
 def kind(column: Column) -> str:

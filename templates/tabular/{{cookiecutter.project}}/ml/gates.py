@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from ml import champions, hashes, judges, latency, params, tracking
+from ml import champions, hashes, judges, latency, params, tampering, tracking
 from ml import contract as contracts
 from ml.artefact import digest
+from ml.card import output
 from ml.errors import LoopError
 from ml.model import load
 from ml.paths import ARCHIVE, GATES, GATES_TABLE, METRICS, MODEL, PLOTS, REPORTS, RUN, TEST, TRAIN
@@ -54,8 +55,11 @@ def main(arguments: Sequence[str] = ()) -> None:
     verdicts = judged(contract, sha256, holder)
     write(verdicts, tags)
     # Without a server, the runs of a job would be lost with its disk.
-    if not on_platform or os.environ.get("MLFLOW_TRACKING_URI"):
-        track(contract, verdicts, tags)
+    tracked = not on_platform or os.environ.get("MLFLOW_TRACKING_URI")
+    run = track(contract, verdicts, tags) if tracked else None
+    card = output.write(contract, run)
+    if run:
+        tracking.attach(run, card)
     failed = [verdict for verdict in verdicts if not verdict.passed]
     if failed and not on_platform:
         raise GateError(
@@ -86,6 +90,7 @@ def judged(contract: Contract, sha256: str, holder: Champion | None) -> list[Ver
         verdicts.append(judges.golden(gates.golden, contract, model, MODEL, train))
     if gates.bias is not None:
         verdicts.append(judges.bias(gates.bias, contract.metric, test))
+    verdicts += tampering.verdicts(contract, MODEL, test, train, holder)
     verdicts.append(judges.champion(contract, sha256, test, holder))
     verdicts.append(latency.gate(gates.latency, MODEL, test.frame))
     return verdicts
@@ -113,8 +118,8 @@ def write(verdicts: Sequence[Verdict], tags: Mapping[str, str]) -> None:
     GATES_TABLE.write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
-def track(contract: Contract, verdicts: Sequence[Verdict], tags: Mapping[str, str]) -> None:
-    """Log the run: parameters, contract, metrics, verdicts, lineage, model, reports and plots."""
+def track(contract: Contract, verdicts: Sequence[Verdict], tags: Mapping[str, str]) -> str:
+    """Log the run: parameters, contract, metrics, verdicts, lineage, model, reports and plots; return its id."""
     passed = all(verdict.passed for verdict in verdicts)
     tags = {**tags, "gates": "passed" if passed else "failed"}
     values = json.loads(METRICS.read_text(encoding="utf-8"))
@@ -129,6 +134,7 @@ def track(contract: Contract, verdicts: Sequence[Verdict], tags: Mapping[str, st
         files=[GATES, GATES_TABLE, METRICS],
     )
     RUN.write_text(json.dumps({"run_id": run, "tags": tags}, indent=1) + "\n", encoding="utf-8")
+    return run
 
 
 def _figure(value: float | None) -> str:

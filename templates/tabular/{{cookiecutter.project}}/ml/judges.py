@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from ml.evaluate import predicted
 from ml.metrics import better, score
 from ml.model import Model, Prediction, load
 from ml.sanity import believable, odd
+from ml.skill import agreement
 from ml.split import Keys, without
 from ml.train import target
 
@@ -33,6 +35,19 @@ OTHERS = "(others)"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Slice:
+    """How much worse than the whole the rows with one value of a column are treated; None: not defined for them."""
+
+    column: str
+    value: str
+    rows: int
+    gap: float | None
+    """As measured, in the units that `Bias.max_gap` has."""
+    sure: float | None
+    """At least so much, with the metric's confidence."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """What one gate says."""
 
@@ -42,6 +57,8 @@ class Verdict:
     """The figure that was judged; None where there is none."""
     limit: float | None
     note: str
+    slices: tuple[Slice, ...] = ()
+    """What the gate of the slices judged."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,17 +125,21 @@ def bias(rule: Bias, metric: Metric, test: Judged) -> Verdict:
     A slice fails when even the near end of its bootstrap interval (fairlearn's MetricFrame, percentile method) is more
     than the gap away: a small slice that is off by chance does not.
     """
-    gaps, small = [], 0
+    gaps, slices, small = [], [], 0
     for column in rule.slices:
         values = test.frame[column].cast(pl.String).fill_null("(null)")
-        large = values.value_counts().filter(pl.col("count") >= rule.min_rows)[column]
-        small += values.n_unique() - large.len()
-        judged = values.set(~values.is_in(large.implode()), None)
-        gaps += [(sure, gap, f"{column}={value}") for value, (gap, sure) in _gaps(metric, test, judged).items()]
+        large = dict(values.value_counts().filter(pl.col("count") >= rule.min_rows).iter_rows())
+        small += values.n_unique() - len(large)
+        judged = values.set(~values.is_in([*large]), None)
+        for value, (gap, sure) in _gaps(metric, test, judged).items():
+            gaps.append((sure, gap, f"{column}={value}"))
+            told = {name: number if math.isfinite(number) else None for name, number in (("gap", gap), ("sure", sure))}
+            slices.append(Slice(column=column, value=value, rows=large[value], **told))
     sure, gap, worst = max(gaps, default=(0.0, 0.0, ""))
     note = f"worst: {worst}, gap {gap:.3f}, at least {sure:.3f} with {metric.confidence:.0%}" if gaps else "no slice"
     note += f"; {small} slices of under {rule.min_rows} rows not judged" if small else ""
-    return Verdict(gate="bias", passed=sure <= rule.max_gap, value=sure, limit=rule.max_gap, note=note)
+    passed = sure <= rule.max_gap
+    return Verdict(gate="bias", passed=passed, value=sure, limit=rule.max_gap, note=note, slices=tuple(slices))
 
 
 def _gaps(metric: Metric, test: Judged, values: pl.Series) -> dict[str, tuple[float, float]]:
@@ -157,7 +178,10 @@ def _gaps(metric: Metric, test: Judged, values: pl.Series) -> dict[str, tuple[fl
 
 
 def golden(rule: Golden, contract: Contract, model: Model, folder: Path, train: pl.DataFrame) -> Verdict:
-    """Ask for the metric on the golden rows: the pinned ones, which no training has seen."""
+    """Ask for the metric on the golden rows, and that answers point the right way there.
+
+    They are the pinned rows, which no training has seen: nothing that came later can have turned their labels round.
+    """
     path = Path(rule.path)
     rows = pl.read_parquet(path)
     found, seen = hashes.sha256(path), train.height - without(train, rows, Keys.of(contract)).height
@@ -167,9 +191,11 @@ def golden(rule: Golden, contract: Contract, model: Model, folder: Path, train: 
     if seen:
         note = f"{seen} training rows are golden rows or of a golden entity"
         return Verdict(gate="golden", passed=False, value=None, limit=rule.limit, note=note)
-    value = judge(model, folder, rows, contract).score(contract.metric)
+    judged = judge(model, folder, rows, contract)
+    value, agrees = judged.score(contract.metric), agreement(judged.truth, judged.prediction)
     note = f"{contract.metric.name} {value:.4g} on {rows.height} golden rows"
-    return Verdict(gate="golden", passed=rule.holds(value), value=value, limit=rule.limit, note=note)
+    note += "" if agrees > 0 else f", and its answers point the wrong way: they agree by {agrees:.2f}"
+    return Verdict(gate="golden", passed=rule.holds(value) and agrees > 0, value=value, limit=rule.limit, note=note)
 
 
 def champion(contract: Contract, sha256: str, test: Judged, holder: Champion | None) -> Verdict:

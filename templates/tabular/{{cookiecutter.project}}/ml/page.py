@@ -5,17 +5,15 @@ It tells what `monitor.json` tells, which is the one to compute with. Nothing he
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ml.report import findings, moves, periods
-from ml.report.markup import tag, written
+from ml.report.html import html
+from ml.report.markup import tag
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from xml.etree.ElementTree import Element
-
-STYLE = Path(__file__).with_name("report") / "style.css"
 
 
 def page(document: Mapping[str, Any], history: Sequence[Mapping[str, Any]] = ()) -> str:
@@ -29,24 +27,9 @@ def page(document: Mapping[str, Any], history: Sequence[Mapping[str, Any]] = ())
         HTML, the same for the same documents. All text is escaped, and none of it is a value of a single row.
     """
     name = str(document.get("endpoint") or "Monitor")
-    return written(tag("html", _head(name, document), _body(name, document, history), lang="en"))
-
-
-def _head(name: str, document: Mapping[str, Any]) -> Element:
-    return tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("title", f"{name}, {findings.window(document)}"),
-        tag("style", STYLE.read_text(encoding="utf-8")),
-    )
-
-
-def _body(name: str, document: Mapping[str, Any], history: Sequence[Mapping[str, Any]]) -> Element:
     found, documents = findings.verdict(document), periods.ordered(document, history)
-    return tag(
-        "body",
+    return html(
+        f"{name}, {findings.window(document)}",
         tag("header", tag("h1", name), tag("p", findings.window(document))),
         tag("p", tag("b", found.word), " ", found.sentence, class_=f"verdict {found.tone}"),
         _section("What broke", findings.broken(document)),

@@ -1,13 +1,16 @@
-"""Plots of a model on its test rows, as SVG that is the same for the same model."""
+"""Plots of a model on its test rows, as SVG that is the same for the same model, and the numbers they are drawn of."""
 
 from __future__ import annotations
 
+import json
 import shutil
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+
+from ml.paths import POINTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 MOST_FEATURES = 20
 MOST_POINTS = 2000
 BINS = 10
+BARS = 50
 
 
 def draw(folder: Path, truth: Floats, prediction: Prediction, model: Model) -> None:
@@ -32,14 +36,37 @@ def draw(folder: Path, truth: Floats, prediction: Prediction, model: Model) -> N
     for name, figure in figures.items():
         with mpl.rc_context({"svg.hashsalt": "ml", "svg.fonttype": "none"}):
             figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+    text = json.dumps(points(truth, prediction, model), indent=1, ensure_ascii=False)
+    (folder / POINTS.name).write_text(text + "\n", encoding="utf-8")
+
+
+def points(truth: Floats, prediction: Prediction, model: Model) -> dict[str, Any]:
+    """Return the numbers of the plots, for who draws them otherwise.
+
+    Returns:
+        `importance`: pairs of a feature and its share, the largest first. `calibration`: of each line its `name`, and
+        ten points: what was `said` and what `came`, for a regression the means of rows of alike predictions. Of a
+        classification `confusion`, the shares by actual class, then by predicted one; of a regression `errors`, the
+        rows of each bar and the `edges` between the bars.
+    """
+    made: dict[str, Any] = {"importance": _gains(model)[::-1]}
+    if prediction.probabilities is None:
+        rows, edges = np.histogram(prediction.values - truth, bins=BARS)
+        lines = [("", *_came(prediction.values, truth))]
+        made["errors"] = {"edges": edges.tolist(), "rows": rows.tolist()}
+    else:
+        lines = [(str(model.facts.classes[index]), *line) for index, line in _true(truth, prediction, model)]
+        shares = _taken(truth, prediction.values, len(model.facts.classes))
+        made["confusion"] = {"classes": [str(each) for each in model.facts.classes], "shares": shares.tolist()}
+    made["calibration"] = [{"name": name, "said": said, "came": came} for name, said, came in lines]
+    return made
 
 
 def importance(model: Model) -> Figure:
     """Show how much each feature lowers the loss (LightGBM's gain), as a share of all."""
-    gain = np.asarray(model.booster.feature_importance("gain"))
-    order = np.argsort(gain)[-MOST_FEATURES:]
     figure, axes = _axes("What the model looks at", "share of the gain")
-    axes.barh([_short(model.facts.features[index]) for index in order], gain[order] / max(gain.sum(), 1e-12))
+    gains = _gains(model)
+    axes.barh([_short(name) for name, _ in gains], [share for _, share in gains])
     return figure
 
 
@@ -56,16 +83,14 @@ def predicted(truth: Floats, values: Floats) -> Figure:
 def errors(truth: Floats, values: Floats) -> Figure:
     """Show how the errors are spread."""
     figure, axes = _axes("Errors", "predicted - actual", "rows")
-    axes.hist(values - truth, bins=50)
+    axes.hist(values - truth, bins=BARS)
     return figure
 
 
 def confusion(truth: Floats, labels: Floats, model: Model) -> Figure:
     """Show how often each class is taken for each other, as shares of the actual class."""
     classes = [str(label) for label in model.facts.classes]
-    counts = np.zeros((len(classes), len(classes)))
-    np.add.at(counts, (truth.astype(int), labels.astype(int)), 1)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    shares = _taken(truth, labels, len(classes))
     figure, axes = _axes("Which class is taken for which", "predicted", "actual")
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(len(classes)), [_short(name) for name in classes])
@@ -79,15 +104,38 @@ def calibration(truth: Floats, prediction: Prediction, model: Model) -> Figure:
     """Show how often a class came true where the model gave it a probability, in bins of equal size."""
     figure, axes = _axes("Do probabilities come true?", "predicted probability", "share that came true")
     axes.plot([0, 1], [0, 1], color="black", linewidth=1)
-    probabilities = np.zeros((0, 0)) if prediction.probabilities is None else prediction.probabilities
-    chosen = range(1, 2) if len(model.facts.classes) == 2 else range(min(len(model.facts.classes), BINS))  # noqa: PLR2004
-    for index in chosen:
-        order = np.array_split(np.argsort(probabilities[:, index], kind="stable"), BINS)
-        said = [probabilities[rows, index].mean() for rows in order if len(rows)]
-        came = [(truth[rows] == index).mean() for rows in order if len(rows)]
+    for index, (said, came) in _true(truth, prediction, model):
         axes.plot(said, came, marker="o", label=_short(str(model.facts.classes[index])))
     axes.legend()
     return figure
+
+
+def _gains(model: Model) -> list[tuple[str, float]]:
+    """Return the features with the largest share of the gain, the largest last."""
+    gain = np.asarray(model.booster.feature_importance("gain"))
+    shares = gain / max(gain.sum(), 1e-12)
+    return [(model.facts.features[index], float(shares[index])) for index in np.argsort(gain)[-MOST_FEATURES:]]
+
+
+def _true(truth: Floats, prediction: Prediction, model: Model) -> list[tuple[int, tuple[list[float], list[float]]]]:
+    """Return the line of each class that is shown: of two the positive one, of more the first ten."""
+    probabilities = np.zeros((0, 0)) if prediction.probabilities is None else prediction.probabilities
+    chosen = range(1, 2) if len(model.facts.classes) == 2 else range(min(len(model.facts.classes), BINS))  # noqa: PLR2004
+    return [(index, _came(probabilities[:, index], (truth == index).astype(float))) for index in chosen]
+
+
+def _came(said: Floats, truth: Floats) -> tuple[list[float], list[float]]:
+    """Return the means of what was said and of what came, in bins of equal size in the order of what was said."""
+    order = [rows for rows in np.array_split(np.argsort(said, kind="stable"), BINS) if len(rows)]
+    return [float(said[rows].mean()) for rows in order], [float(truth[rows].mean()) for rows in order]
+
+
+def _taken(truth: Floats, labels: Floats, classes: int) -> Floats:
+    """Return how often each class (rows) is taken for each other (columns), as shares of the actual class."""
+    counts = np.zeros((classes, classes))
+    np.add.at(counts, (truth.astype(int), labels.astype(int)), 1)
+    shares: Floats = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return shares
 
 
 def _axes(title: str, x: str = "", y: str = "") -> tuple[Figure, Any]:

@@ -11,7 +11,7 @@ import polars as pl
 from pandera.errors import SchemaErrors
 
 from ml import contract as contracts
-from ml import hashes, params, schema
+from ml import hashes, params, personal, schema
 from ml.errors import LoopError
 from ml.frames import as_declared
 from ml.paths import HISTORY, PREPARED, REPORTS, TEST, TRAIN
@@ -42,6 +42,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     options = vars(parser.parse_args(list(arguments)))
     version = options.pop("data_version")
     within = params.Run(**options).over(how.prepare)
+    personal.refuse_use(schema.SCHEMA, contract)
     history = checked(as_declared(pl.read_parquet(HISTORY), schema.SCHEMA))
     fresh(history, contract, within.as_of)
     golden = pl.read_parquet(contract.gates.golden.path) if contract.gates.golden else history.clear()
@@ -59,13 +60,13 @@ def main(arguments: Sequence[str] = ()) -> None:
 
 
 def checked(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return ``frame`` if it keeps the data contract.
+    """Return ``frame``, without its columns of personal data, if it keeps the data contract.
 
     Raises:
         DataContractError: It does not; every broken rule is named.
     """
     try:
-        return schema.SCHEMA.validate(frame, lazy=True)
+        return personal.without(schema.SCHEMA).validate(personal.drop(frame, schema.SCHEMA), lazy=True)
     except SchemaErrors as error:
         rules = list(map(_rule, error.failure_cases.to_dicts()))
         broken = list(dict.fromkeys(rules))

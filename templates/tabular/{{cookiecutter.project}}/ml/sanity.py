@@ -18,8 +18,10 @@ ROUNDING = 1e-6
 
 
 def believable(target: Floats) -> Range:
-    """Return the smallest and the largest value that n training targets make believable: their range, and its width
-    more on each side."""
+    """Return the smallest and the largest value that n training targets make believable.
+
+    That is their range, and its width more on each side.
+    """
     low, high = float(target.min()), float(target.max())
     return 2 * low - high, 2 * high - low
 
@@ -36,7 +38,10 @@ def odd(prediction: Prediction, within: Range | None) -> NDArray[np.bool_]:
     """
     values, probabilities = prediction.values, prediction.probabilities
     if probabilities is not None:
-        # What is not a number compares as false, so each line asks what is right.
-        return ~((probabilities >= 0).all(axis=1) & (np.abs(probabilities.sum(axis=1) - 1) <= ROUNDING))
-    low, high = within or (-np.inf, np.inf)
-    return ~(np.isfinite(values) & (values >= low) & (values <= high))
+        sane = (probabilities >= 0).all(axis=1) & (np.abs(probabilities.sum(axis=1) - 1) <= ROUNDING)
+    else:
+        low, high = within or (-np.inf, np.inf)
+        sane = np.isfinite(values) & (values >= low) & (values <= high)
+    # What is not a number compares as false, so what is asked is what is right.
+    wrong: NDArray[np.bool_] = ~sane
+    return wrong

@@ -5,6 +5,9 @@ training puts beside the model) and CI (`tests/test_data_contract.py`).
 
 Each column has a kind: `numeric`, `categorical`, `boolean` and `timestamp` columns can be features; an `ignored` column
 stays in the data but never reaches the model. Ranges are wide on purpose: growth passes, a mistaken unit does not.
+
+`"pii": True` beside the kind `ignored` tags personal data: they may be in the data, the first stage drops them, and a
+request that carries them is refused.
 """
 
 import polars as pl

@@ -46,6 +46,8 @@ class Signature:
 
     inputs: tuple[Input, ...]
     ignored: tuple[str, ...] = ()
+    personal: tuple[str, ...] = ()
+    """Known columns that no request may carry: personal data."""
 
     def save(self, folder: Path) -> None:
         """Write `signature.json` into ``folder``."""
@@ -56,4 +58,5 @@ class Signature:
         """Read `signature.json` from ``folder``."""
         document: Mapping[str, list[dict[str, object]]] = json.loads((folder / FILE).read_text(encoding="utf-8"))
         inputs = tuple(Input(**entry) for entry in document["inputs"])  # type: ignore[arg-type]
-        return cls(inputs=inputs, ignored=tuple(map(str, document["ignored"])))
+        names = {key: tuple(map(str, document.get(key, ()))) for key in ("ignored", "personal")}
+        return cls(inputs=inputs, **names)

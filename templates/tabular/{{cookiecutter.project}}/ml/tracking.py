@@ -111,6 +111,13 @@ def log_run(
     return str(run.info.run_id)
 
 
+def attach(run_id: str, files: Sequence[Path]) -> None:
+    """Log files as artifacts of a run that is there: what names the run can only be written after it."""
+    server = client()
+    for file in files:
+        server.log_artifact(run_id, str(file))
+
+
 def flat(nested: Mapping[str, Any], before: str = "") -> dict[str, Any]:
     """Flatten nested settings to `outer.inner` names."""
     made: dict[str, Any] = {}

@@ -108,6 +108,8 @@ def test_the_pipeline_writes_where_the_code_does() -> None:
             paths.PLOTS,
             paths.GATES,
             paths.GATES_TABLE,
+            paths.CARD,
+            paths.CARD_PAGE,
             paths.RUN,
             paths.REGISTERED,
         )

@@ -11,14 +11,15 @@ import pytest
 
 from ml import gates, tracking
 from ml.gates import GateError
-from ml.judges import Judged, Verdict
+from ml.judges import Judged, Slice, Verdict
 from ml.model import Facts
 from tests.stages import a_contract, a_frame, numbers, says
 from tests.test_params import the_params
 
 GOOD = Verdict(gate="metric", passed=True, value=0.51239, limit=0.5, note="f1 0.5124 | fine")
 QUIET = Verdict(gate="sanity", passed=True, value=None, limit=None, note="nothing odd")
-BAD = Verdict(gate="bias", passed=False, value=0.2, limit=0.1, note="worst: kind=b")
+KIND_B = Slice(column="kind", value="b", rows=9, gap=0.3, sure=None)
+BAD = Verdict(gate="bias", passed=False, value=0.2, limit=0.1, note="worst: kind=b", slices=(KIND_B,))
 FACTS = Facts(task="classification", target="bought", classes=(False, True), weights=(1.0, 1.0))
 VALUES = {"rows": 3, "metrics": {"f1": 0.5}, "baselines": {"majority class": 0.25}}
 
@@ -44,9 +45,12 @@ def test_verdicts_are_written_for_machines_and_for_people(capsys: pytest.Capture
                 "model_sha256": "abc",
                 "train_until": "None",
                 "gates": [
-                    {"gate": "metric", "passed": True, "value": 0.51239, "limit": 0.5, "note": "f1 0.5124 | fine"},
-                    {"gate": "sanity", "passed": True, "value": None, "limit": None, "note": "nothing odd"},
-                    {"gate": "bias", "passed": False, "value": 0.2, "limit": 0.1, "note": "worst: kind=b"},
+                    {"gate": "metric", "passed": True, "value": 0.51239, "limit": 0.5, "note": "f1 0.5124 | fine"}
+                    | {"slices": []},
+                    {"gate": "sanity", "passed": True, "value": None, "limit": None, "note": "nothing odd"}
+                    | {"slices": []},
+                    {"gate": "bias", "passed": False, "value": 0.2, "limit": 0.1, "note": "worst: kind=b"}
+                    | {"slices": [{"column": "kind", "value": "b", "rows": 9, "gap": 0.3, "sure": None}]},
                 ],
             },
             indent=1,
@@ -81,7 +85,7 @@ def test_the_run_is_tracked_either_way(verdicts: list[Verdict], word: str, monke
     logged: dict[str, Any] = {}
     monkeypatch.setattr(tracking, "log_run", lambda name, **given: logged.update(given, name=name) or "run-1")
     monkeypatch.setattr(gates.params, "load", the_params)
-    gates.track(a_contract(), verdicts, {"model_sha256": "abc"})
+    assert gates.track(a_contract(), verdicts, {"model_sha256": "abc"}) == "run-1"
 
     tags = {"model_sha256": "abc", "gates": word}
     text = Path("reports/run.json").read_text(encoding="utf-8")
@@ -99,7 +103,7 @@ def test_the_run_is_tracked_either_way(verdicts: list[Verdict], word: str, monke
     }
 
 
-ALL = ["minimum", "baseline", "sanity", "golden", "bias", "champion", "latency"]
+ALL = ["minimum", "baseline", "sanity", "golden", "bias", "tampering", "champion", "latency"]
 
 
 def same(one: Any, other: Any) -> bool:
@@ -114,7 +118,7 @@ def same(one: Any, other: Any) -> bool:
     ("changes", "names"),
     [
         ({}, ALL),
-        ({"gates__golden": None, "gates__bias": None}, ["minimum", "baseline", "sanity", "champion", "latency"]),
+        ({"gates__golden": None, "gates__bias": None}, [name for name in ALL if name not in {"golden", "bias"}]),
     ],
 )
 def test_every_gate_of_the_contract_is_asked(
@@ -145,6 +149,8 @@ def test_every_gate_of_the_contract_is_asked(
     stand_in(gates.judges, "sanity", test, "the training target")
     stand_in(gates.judges, "golden", contract.gates.golden, contract, model, folder, train)
     stand_in(gates.judges, "bias", contract.gates.bias, contract.metric, test)
+    spoilt = [replace(QUIET, gate="tampering")]
+    stand_in(gates.tampering, "verdicts", contract, folder, test, train, "the champion", answer=spoilt)
     stand_in(gates.judges, "champion", contract, "abc", test, "the champion")
     stand_in(gates.latency, "gate", contract.gates.latency, folder, rows)
     verdicts = gates.judged(contract, "abc", "the champion")  # type: ignore[arg-type]
@@ -166,7 +172,8 @@ def test_the_stage_fails_after_it_has_written_and_tracked(
         )
     else:
         gates.main()
-    assert done == [("write", verdicts, TAGS), ("track", CONTRACT, verdicts, TAGS)]
+    card = [("card", CONTRACT, "run-1"), ("attach", "run-1", ["the card"])]
+    assert done == [("write", verdicts, TAGS), ("track", CONTRACT, verdicts, TAGS), *card]
 
 
 @pytest.mark.parametrize("server", ["", "http://127.0.0.1:1"])
@@ -177,7 +184,10 @@ def test_a_platform_reads_the_verdict_itself(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
     done = stage(monkeypatch, verdicts, champions="laid_out", holder="the platform's champion")
     gates.main(["--champion"])
-    tracked = [("track", CONTRACT, verdicts, TAGS)] if server else []
+    if server:
+        tracked = [("track", CONTRACT, verdicts, TAGS), ("card", CONTRACT, "run-1"), ("attach", "run-1", ["the card"])]
+    else:
+        tracked = [("card", CONTRACT, None)]
     assert done == [("write", verdicts, TAGS), *tracked]
 
 
@@ -195,5 +205,7 @@ def stage(monkeypatch: pytest.MonkeyPatch, verdicts: list[Verdict], *, champions
     monkeypatch.setattr(gates.champions, champions, lambda *_: holder)
     monkeypatch.setattr(gates, "judged", lambda *given: verdicts if given == asked else [])
     monkeypatch.setattr(gates, "write", lambda *given: done.append(("write", *given)))
-    monkeypatch.setattr(gates, "track", lambda *given: done.append(("track", *given)))
+    monkeypatch.setattr(gates, "track", lambda *given: done.append(("track", *given)) or "run-1")
+    monkeypatch.setattr(gates.output, "write", lambda *given: done.append(("card", *given)) or ["the card"])
+    monkeypatch.setattr(tracking, "attach", lambda *given: done.append(("attach", *given)))
     return done

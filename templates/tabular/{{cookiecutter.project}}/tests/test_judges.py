@@ -14,7 +14,7 @@ from fairlearn.metrics import MetricFrame
 from ml import hashes, judges
 from ml.champions import registered
 from ml.contract import Bias, Golden, Metric
-from ml.judges import Judged, Verdict
+from ml.judges import Judged, Slice, Verdict
 from ml.model import Facts, Prediction
 from ml.registry import Version
 from tests.stages import START, a_contract, a_frame, a_regression, numbers, says
@@ -152,9 +152,12 @@ UNFAIR = classes(
 @pytest.mark.parametrize(("gap", "passed"), [(0.76, True), (0.75, True), (0.74, False)])
 def test_a_slice_that_is_treated_worse_fails(gap: float, *, passed: bool) -> None:
     found = judges.bias(Bias(slices=("kind",), max_gap=gap, min_rows=20), ACCURACY, UNFAIR)
-    assert found == Verdict(
-        gate="bias", passed=passed, value=0.75, limit=gap, note="worst: kind=b, gap 0.750, at least 0.750 with 95%"
+    note = "worst: kind=b, gap 0.750, at least 0.750 with 95%"
+    slices = (
+        Slice(column="kind", value="a", rows=60, gap=-0.25, sure=0.0),
+        Slice(column="kind", value="b", rows=20, gap=0.75, sure=0.75),
     )
+    assert found == Verdict(gate="bias", passed=passed, value=0.75, limit=gap, note=note, slices=slices)
 
 
 def test_small_slices_are_listed_and_not_judged() -> None:

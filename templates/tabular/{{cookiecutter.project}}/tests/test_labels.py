@@ -16,12 +16,15 @@ from ml.artefact import digest
 from ml.features import features
 from ml.frames import columns, signature
 from ml.model import load, predict
+from ml.places import place
 from ml.quality import Cohort
 from ml.train import target
 from ml.watch.chart import chart, cohorts
 from ml.watch.cohorts import Sums
 from ml.watch.judged import KEPT, judged
+from ml.watch.labels import labels as landed
 from ml.watch.rows import OURS
+from ml.watch.state import State
 from ml.window import Window
 from tests.sample import sample
 from tests.stages import a_contract, a_regression
@@ -118,6 +121,17 @@ def test_a_file_without_labels_is_named_and_stops_nothing(watch: Watch, answered
     found = watch.run(ripe(FIRST))
     assert set(found["labels"]["unreadable"]) == {"bad.parquet", "other.parquet"}
     assert found["metrics"]["LabelCoverage"] == 1
+
+
+def test_a_value_that_is_no_label_is_not_told(tmp_path: Path) -> None:
+    (tmp_path / "labels").mkdir()
+    pl.DataFrame({"id": ["1"], "y": ["anna@example.org"]}).write_parquet(tmp_path / "labels/wrong.parquet")
+    state = State(place(str(tmp_path / "state")), tmp_path)
+    found = landed(place(str(tmp_path / "labels")), state, FIRST, "y", pl.Float64())
+    assert found.fetch(found.files) == []
+    assert found.unreadable == {
+        "wrong.parquet": "conversion from `str` to `f64` failed in column 'y' for 1 out of 1 values"
+    }
 
 
 def test_a_row_of_a_request_is_named_by_its_number(watch: Watch, answered: list[str]) -> None:

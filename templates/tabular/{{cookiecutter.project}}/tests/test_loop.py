@@ -119,7 +119,8 @@ def test_the_first_model_becomes_champion(story: Story) -> None:
     step = story.steps["first"]
     assert step.exits == [0] * 6
     assert step.gates["passed"]
-    assert set(verdicts(step)) >= {"metric", "baseline", "sanity", "golden", "champion", "latency"}
+    asked = {"metric", "baseline", "sanity", "golden", "signal", "repeats", "champion", "latency"}
+    assert set(verdicts(step)) >= asked
     assert step.registered == {
         "name": step.registered["name"],
         "version": "1",
@@ -157,7 +158,8 @@ def test_the_same_model_again_is_no_new_version(story: Story) -> None:
 def test_a_worse_model_is_not_registered(story: Story) -> None:
     step = story.steps["worse"]
     assert step.exits == [0, 0, 0, 1, 1]
-    assert [name for name, passed in verdicts(step).items() if not passed] == ["champion"]
+    failed = {name for name, passed in verdicts(step).items() if not passed}
+    assert {"champion"} <= failed <= {"champion", "signal"}, "of so few trees the signal may be lost, too"
     assert step.sha256 == story.steps["first"].sha256
     assert (step.champion, step.versions) == ("2", ["2", "1"])
     assert step.registered == story.steps["better"].registered

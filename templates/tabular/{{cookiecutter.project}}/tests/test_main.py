@@ -20,11 +20,13 @@ STAGES = ("prepare", "probe", "train", "evaluate", "gates", "register")
 
 
 def test_every_command_has_a_function() -> None:
-    assert set(entry.COMMANDS) == {*STAGES, "job", "monitor", "serve", "versions", "promote", "rollback", "fetch"}
+    others = {"job", "monitor", "serve", "versions", "promote", "rollback", "fetch", "matrix", "backtest"}
+    assert set(entry.COMMANDS) == {*STAGES, *others}
     for command, (place, _) in entry.COMMANDS.items():
         module, _, function = place.partition(":")
         assert callable(getattr(importlib.import_module(module), function))
-        assert place in {f"ml.{command}:main", f"ml.registry:{command}"}
+        places = {f"ml.{command}:main", f"ml.registry:{command}", "ml.backtest.matrix:main", "ml.backtest.page:main"}
+        assert place in places
 
 
 def called(monkeypatch: pytest.MonkeyPatch, words: list[str], error: Exception | None = None) -> tuple[int, list[str]]:

@@ -123,8 +123,8 @@ def test_long_names_are_cut_and_dollars_are_no_mathematics() -> None:
 @pytest.mark.parametrize(
     ("prediction", "names"),
     [
-        (says(0.9, 0.2, 0.4), ["calibration.svg", "confusion.svg", "importance.svg"]),
-        (Prediction(numbers(1, 0, 1), None), ["errors.svg", "importance.svg", "predicted.svg"]),
+        (says(0.9, 0.2, 0.4), ["calibration.svg", "confusion.svg", "importance.svg", "points.json"]),
+        (Prediction(numbers(1, 0, 1), None), ["errors.svg", "importance.svg", "points.json", "predicted.svg"]),
     ],
 )
 def test_the_same_model_has_the_same_plots(tmp_path: Path, prediction: Prediction, names: list[str]) -> None:
@@ -138,4 +138,17 @@ def test_the_same_model_has_the_same_plots(tmp_path: Path, prediction: Predictio
         text = (folders[0] / name).read_text(encoding="utf-8")
         assert text == (folders[1] / name).read_text(encoding="utf-8")
         assert "<dc:date>" not in text
-        assert "<text" in text
+        assert name == "points.json" or "<text" in text
+
+
+def test_the_numbers_are_those_of_the_plots() -> None:
+    found = plots.points(numbers(1, 0, 1), says(0.9, 0.2, 0.4), a_model("no", "yes"))
+    assert found == {
+        "importance": [("f1", 0.75), ("f0", 0.25)],
+        "confusion": {"classes": ["no", "yes"], "shares": [[1, 0], [0.5, 0.5]]},
+        "calibration": [{"name": "yes", "said": pytest.approx([0.2, 0.4, 0.9]), "came": [0, 1, 1]}],
+    }
+    found = plots.points(numbers(1, 2, 6), Prediction(numbers(2, 1, 4), None), a_model())
+    assert found["calibration"] == [{"name": "", "said": [1, 2, 4], "came": [2, 1, 6]}]
+    assert (sum(found["errors"]["rows"]), len(found["errors"]["rows"])) == (3, 50)
+    assert (found["errors"]["edges"][0], found["errors"]["edges"][-1]) == (-2, 1)

@@ -236,6 +236,31 @@ def test_the_stage_refuses_broken_and_old_data(repository: Contract) -> None:
     assert not Path("data/prepared").exists()
 
 
+def test_only_labelled_rows_of_the_data_are_learned(repository: Contract) -> None:
+    """Not those without a label, and none that the monitor left of what was asked, whatever it left."""
+    history = a_frame(160, people=20)
+    unlabelled = pl.int_range(160) % 4 == 0
+    history.with_columns(bought=pl.when(~unlabelled).then("bought")).write_parquet("data/history.parquet")
+    Path("data/labelled").mkdir()
+    history.with_columns(amount=pl.lit(77.5)).write_parquet("data/labelled/part.parquet")
+    prepare.main()
+    sound = history.filter(~unlabelled)
+    for name in ("train", "test"):
+        rows = pl.read_parquet(f"data/prepared/{name}.parquet").drop(LAST_KNOWN, strict=False)
+        assert rows.height
+        assert rows["bought"].null_count() == 0
+        assert rows.join(sound, on=rows.columns, how="anti", nulls_equal=True).is_empty()
+
+
+def test_one_row_that_breaks_the_contract_stops_all(repository: Contract) -> None:
+    history = a_frame(160, people=20)
+    one = pl.when(pl.int_range(160) == 80)
+    history.with_columns(amount=one.then(100.5).otherwise("amount")).write_parquet("data/history.parquet")
+    with pytest.raises(DataContractError, match=r"amount: in_range\(0, 100\) \(1 times\)"):
+        prepare.main()
+    assert not Path("data/prepared").exists()
+
+
 @pytest.mark.parametrize(
     ("told", "as_of", "window"),
     [

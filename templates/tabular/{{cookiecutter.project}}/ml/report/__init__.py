@@ -1,1 +1,1 @@
-"""The parts of the monitor's page (`ml/page.py`): markup, charts, and a module for each kind of section."""
+"""Pages: html, markup and charts of all of them; findings, moves and periods are of the monitor's (`ml/page.py`)."""

@@ -35,6 +35,17 @@ class Line:
     """Whether being above it is too much."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """One of several curves."""
+
+    name: str
+    points: Sequence[tuple[float | None, float | None]]
+    """Values, each with its standard error; None where one is not known."""
+    tone: str
+    """The class that colours it: `now` or `before`."""
+
+
 def bar(share: float, *, tone: str, mark: float | None = None) -> Element:
     """Draw a share of 0 to 1 as a bar, and a mark at another one."""
     parts = [tag("rect", x=0, y=0, width=HEIGHT * min(max(share, 0.0), 1.0), height=HEIGHT, class_=tone)]
@@ -81,7 +92,7 @@ def over_time(
     legend = [_key("curve", title)] + [
         _key("limit" if line.limit else "reference", f"{line.label} ({number(line.value)})") for line in lines
     ]
-    return _figure(title, _drawing(*drawn, class_="plot"), (low, high), times, legend)
+    return _figure(title, _drawing(*drawn, class_="plot"), (low, high), _ends(times), legend)
 
 
 def stacked(title: str, times: Sequence[Any], layers: Sequence[tuple[str, str, Sequence[float]]]) -> Element:
@@ -116,7 +127,85 @@ def stacked(title: str, times: Sequence[Any], layers: Sequence[tuple[str, str, S
         told = ", ".join(f"{number(values[at])} {name}" for _, name, values in layers)
         drawn.append(tag("g", tag("title", f"{moment(time)}: {told}"), *parts))
     legend = [_key(tone, name) for tone, name, _ in layers]
-    return _figure(title, _drawing(*drawn, class_="plot"), (0.0, high), times, legend)
+    return _figure(title, _drawing(*drawn, class_="plot"), (0.0, high), _ends(times), legend)
+
+
+def against(
+    title: str,
+    across: Sequence[float],
+    up: Sequence[float],
+    names: tuple[str, str],
+    *,
+    ends: tuple[float, float] | None = None,
+) -> Element:
+    """Draw one value against another of the same kind, with the line where both are equal.
+
+    Args:
+        title: Of the chart.
+        across: n values, ascending.
+        up: n values.
+        names: What the values across and those upwards are.
+        ends: Of both axes; by default they hold all values.
+    """
+    low, high = ends or _range([*across, *up], zero=False)
+    points = [(HEIGHT - _y(x, low, high), _y(y, low, high)) for x, y in zip(across, up, strict=True)]
+    drawn = [_stroke("line reference", 0, HEIGHT, HEIGHT, 0)]
+    drawn += [_stroke("curve", *one, *other) for one, other in pairwise(points)]
+    drawn += [
+        tag("g", tag("title", f"{number(x)}: {number(y)}"), _stroke("point", *point, *point))
+        for x, y, point in zip(across, up, points, strict=True)
+    ]
+    legend = [_key("curve", f"{names[1]}, by {names[0]}"), _key("reference", "both equal")]
+    return _figure(title, _drawing(*drawn, class_="plot"), (low, high), (number(low), names[0], number(high)), legend)
+
+
+def curves(title: str, across: Sequence[float], lines: Sequence[Curve], name: str) -> Element:
+    """Draw curves over a number, with their standard errors.
+
+    Args:
+        title: Of the chart.
+        across: n numbers, ascending.
+        lines: What is drawn over them.
+        name: What the numbers are.
+    """
+    found = [
+        value + sign * (error or 0.0)
+        for line in lines
+        for value, error in line.points
+        if value is not None
+        for sign in (-1, 1)
+    ]
+    low, high = _range(found, zero=True)
+    span = (across[-1] - across[0]) or 1.0
+    drawn = []
+    for line in lines:
+        points = [
+            None if value is None else (HEIGHT * (x - across[0]) / span, _y(value, low, high))
+            for x, (value, _) in zip(across, line.points, strict=True)
+        ]
+        drawn += [_stroke(f"curve {line.tone}", *one, *other) for one, other in pairwise(points) if one and other]
+        for x, (value, error), point in zip(across, line.points, points, strict=True):
+            if value is not None and point:
+                told = f"{number(x)}: {number(value)}" + ("" if error is None else f" ± {number(error)}")
+                ends = [_y(value + sign * (error or 0.0), low, high) for sign in (-1, 1)]
+                bar = _stroke(f"error {line.tone}", point[0], ends[0], point[0], ends[1])
+                drawn.append(tag("g", tag("title", told), bar, _stroke(f"point {line.tone}", *point, *point)))
+    legend = [_key(f"curve {line.tone}", line.name) for line in lines]
+    feet = (number(across[0]), name, number(across[-1]))
+    return _figure(title, _drawing(*drawn, class_="plot"), (low, high), feet, legend)
+
+
+def spread(title: str, edges: Sequence[float], counts: Sequence[float], name: str) -> Element:
+    """Draw how many rows lie between each two of n + 1 ascending edges."""
+    low, span = edges[0], (edges[-1] - edges[0]) or 1.0
+    _, high = _range(counts, zero=True)
+    drawn = []
+    for (left, right), count in zip(pairwise(edges), counts, strict=True):
+        x, width, height = HEIGHT * (left - low) / span, HEIGHT * (right - left) / span, HEIGHT * count / high
+        told = tag("title", f"{number(left)} to {number(right)}: {number(count)}")
+        drawn.append(tag("g", told, tag("rect", x=x, y=HEIGHT - height, width=width, height=height, class_="current")))
+    feet = (number(edges[0]), name, number(edges[-1]))
+    return _figure(title, _drawing(*drawn, class_="plot"), (0.0, high), feet, [_key("current", "rows")])
 
 
 def _range(values: Sequence[float], *, zero: bool) -> tuple[float, float]:
@@ -142,6 +231,10 @@ def _places(times: Sequence[Any]) -> list[float]:
     return [HEIGHT * (each - first) / span if span else HEIGHT / 2 for each in seconds]
 
 
+def _ends(times: Sequence[Any]) -> list[str]:
+    return [moment(time) for time in dict.fromkeys((times[0], times[-1]))]
+
+
 def _seconds(time: Any) -> float:
     found = datetime.fromisoformat(time)
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
@@ -162,15 +255,15 @@ def _key(tone: str, text: str) -> Element:
 
 
 def _figure(
-    title: str, drawing: Element, ends: tuple[float, float], times: Sequence[Any], legend: Sequence[Element]
+    title: str, drawing: Element, ends: tuple[float, float], feet: Sequence[str], legend: Sequence[Element]
 ) -> Element:
     low, high = ends
     axis = tag("div", tag("span", number(high)), tag("span", number(low)), class_="axis")
-    dates = tag("div", *(tag("span", moment(time)) for time in dict.fromkeys((times[0], times[-1]))), class_="dates")
+    below = tag("div", *(tag("span", text) for text in feet), class_="dates")
     return tag(
         "figure",
         tag("figcaption", title),
         tag("div", axis, drawing, class_="frame"),
-        dates,
+        below,
         tag("div", *legend, class_="legend"),
     )

@@ -6,14 +6,15 @@ import csv
 import io
 from typing import TYPE_CHECKING, Any
 
-from ml.serving.requests import MAX_BYTES, MAX_PROBLEMS, MAX_ROWS
+from ml.serving.problems import MAX_PROBLEMS
+from ml.serving.requests import MAX_BYTES, MAX_ROWS
 from ml.serving.responses import CSV, JSON
 from ml.serving.values import MAX_TEXT, level, limits
 
 if TYPE_CHECKING:
     from ml.model import Facts
     from ml.serving.service import Service
-    from ml.signature import Input
+    from ml.signature import Input, Signature
 
 Document = dict[str, Any]
 
@@ -99,7 +100,7 @@ def _bodies(service: Service | None) -> Document:
     names = [entry.name for entry in inputs]
     row = {entry.name: _example(entry, facts) for entry in inputs}
     cells = ["" if value is None else str(value) for value in row.values()]
-    records = {"type": "array", "minItems": 1, "maxItems": MAX_ROWS, "items": _row(inputs, service.signature.ignored)}
+    records = {"type": "array", "minItems": 1, "maxItems": MAX_ROWS, "items": _row(service.signature)}
     split = {"type": "array", "minItems": 1, "maxItems": MAX_ROWS, "items": _cells(inputs)}
     return {
         JSON: {
@@ -138,13 +139,15 @@ def _exactly(properties: Document) -> Document:
     }
 
 
-def _row(inputs: tuple[Input, ...], ignored: tuple[str, ...]) -> Document:
-    return {
+def _row(signature: Signature) -> Document:
+    inputs, personal = signature.inputs, ", ".join(signature.personal)
+    row = {
         "type": "object",
         "required": [entry.name for entry in inputs if not entry.nullable],
-        "properties": {entry.name: _value(entry) for entry in inputs} | {name: {} for name in ignored},
+        "properties": {entry.name: _value(entry) for entry in inputs} | {name: {} for name in signature.ignored},
         "additionalProperties": False,
     }
+    return row | ({"description": f"Refused, because it is personal data: {personal}."} if personal else {})
 
 
 def _cells(inputs: tuple[Input, ...]) -> Document:

@@ -6,6 +6,9 @@ what a value may be. A missing key and an empty CSV cell are null.
 
 A column that neither the model nor the data contract knows is refused: it is more often a misspelt input than a spare
 one. Columns that the data contract ignores may come along, with any value. Of a key given twice, the last counts.
+
+Personal data are refused, whatever their value: a body is captured as it was sent, so what nobody may read must not be
+sent. Where the data contract has any, an answer quotes no value at all, because a value may stand in a wrong column.
 """
 
 from __future__ import annotations
@@ -23,31 +26,23 @@ import orjson
 
 from ml.errors import LoopError
 from ml.serving import values
+from ml.serving.problems import Problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from ml.serving.problems import Problem
     from ml.signature import Columns, Signature
 
 MAX_BYTES = 6 * 1024 * 1024
 """The largest body that SageMaker hands on."""
 MAX_ROWS = 10_000
 """Keeps the slowest answer well under a second; more rows at once belong in a batch transform."""
-MAX_PROBLEMS = 20
 MAX_NAME = 80
 """So much of an unknown column's name is compared and shown, in characters."""
+PERSONAL = "personal data must not be sent"
 BOM = b"\xef\xbb\xbf"
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong with a body."""
-
-    row: int | None
-    """Counted from 0, without the header; None is the header."""
-    column: str | None
-    reason: str
 
 
 class Refused(LoopError):  # noqa: N818 - an answer, not a fault
@@ -83,7 +78,9 @@ class Door:
     def __init__(self, signature: Signature) -> None:
         self.inputs = [(entry, values.reader(entry)) for entry in signature.inputs]
         self.names = [entry.name for entry in signature.inputs]
-        self.known = frozenset(self.names) | frozenset(signature.ignored)
+        self.personal = frozenset(signature.personal)
+        self.taken = frozenset(self.names) | frozenset(signature.ignored)
+        self.known = self.taken | self.personal
 
     def read(self, body: bytes, media: Media, at: datetime | None = None) -> tuple[Columns, int]:
         """Return the inputs of the signature, and the number of rows.
@@ -97,7 +94,7 @@ class Door:
             Refused: With 422: what is in the body cannot be predicted.
         """
         table = self._csv(body, header=media.header) if media.csv else self._json(body)
-        columns, problems = {}, _Problems()
+        columns, problems = {}, self._problems()
         for entry, read in self.inputs:
             raw = table.columns.get(entry.name) or [None] * table.rows
             try:
@@ -105,8 +102,11 @@ class Door:
             except ValueError:
                 for row, reason in values.reasons(entry, read, raw):
                     problems.add(row, entry.name, reason)
-        problems.refuse()
+        _refuse(problems)
         return columns, table.rows
+
+    def _problems(self) -> Problems:
+        return Problems(self.known, quote=not self.personal)
 
     def _json(self, body: bytes) -> Table:
         try:
@@ -122,7 +122,7 @@ class Door:
                 return self._records([document])
             case list():
                 return self._records(document)
-        raise _unreadable("rows", f"the document is {values.shown(document)}")
+        raise _unreadable("rows", f"the document is {'a value' if self.personal else values.shown(document)}")
 
     def _csv(self, body: bytes, *, header: bool) -> Table:
         try:
@@ -142,71 +142,45 @@ class Door:
 
     def _records(self, rows: list[Any]) -> Table:
         _countable(len(rows))
-        problems = _Problems()
+        problems = self._problems()
         for index, row in enumerate(rows):
             if type(row) is not dict:
                 problems.add(index, None, f"{values.shown(row)} is not an object of column names and values")
-            elif not row.keys() <= self.known:
-                self._spell(index, (name for name in row if name not in self.known), problems)
-        problems.refuse()
+            elif not row.keys() <= self.taken:
+                self._spell(index, (name for name in row if name not in self.taken), problems)
+        _refuse(problems)
         return Table({name: [row.get(name) for row in rows] for name in self.names}, len(rows))
 
     def _split(self, names: list[Any], rows: list[Any]) -> Table:
         _countable(len(rows))
-        problems = _Problems()
+        problems = self._problems()
         self._header(names, problems)
         for index, row in enumerate(rows):
             if type(row) is not list:
                 problems.add(index, None, f"{values.shown(row)} is not a list of values")
             elif len(row) != len(names):
                 problems.add(index, None, f"there are {len(row)} values for {len(names)} columns")
-        problems.refuse()
+        _refuse(problems)
         return Table(dict(zip(names, zip(*rows, strict=True), strict=True)), len(rows))
 
-    def _header(self, names: list[Any], problems: _Problems) -> None:
+    def _header(self, names: list[Any], problems: Problems) -> None:
         for name in names:
             if not isinstance(name, str):
                 problems.add(None, None, f"{values.shown(name)} is not the name of a column")
-        problems.refuse()
+        _refuse(problems)
         for name, times in Counter(names).items():
             if times > 1:
                 problems.add(None, name[:MAX_NAME], f"the column is there {times} times")
-        self._spell(None, (name for name in names if name not in self.known), problems)
+        self._spell(None, (name for name in names if name not in self.taken), problems)
 
-    def _spell(self, row: int | None, unknown: Iterable[str], problems: _Problems) -> None:
-        for name in unknown:
-            near = get_close_matches(name[:MAX_NAME], self.known, n=1) if problems.room else []
+    def _spell(self, row: int | None, refused: Iterable[str], problems: Problems) -> None:
+        for name in refused:
+            if name in self.personal:
+                problems.add(row, name, PERSONAL)
+                continue
+            near = get_close_matches(name[:MAX_NAME], self.taken, n=1) if problems.room else []
             hint = f"; did you mean {near[0]!r}?" if near else ""
             problems.add(row, name[:MAX_NAME], f"there is no such column{hint}")
-
-
-class _Problems:
-    """Collects what is wrong with a body: keeps the first few, counts the rest."""
-
-    def __init__(self) -> None:
-        self.kept: list[Problem] = []
-        self.count = 0
-
-    @property
-    def room(self) -> bool:
-        return len(self.kept) < MAX_PROBLEMS
-
-    def add(self, row: int | None, column: str | None, reason: str) -> None:
-        self.count += 1
-        if self.room:
-            self.kept.append(Problem(row, column, reason))
-
-    def refuse(self) -> None:
-        """Raise if there is a problem."""
-        if self.count:
-            raise Refused(
-                422,
-                "the rows are refused",
-                because=f"they break the data contract in {self.count} place{'s' if self.count > 1 else ''}",
-                attempt="mend what is listed under problems; /openapi.json says what each column may hold",
-                problems=self.kept,
-                more=self.count - len(self.kept),
-            )
 
 
 @lru_cache(maxsize=64)
@@ -237,6 +211,18 @@ def too_large() -> Refused:
         because=f"it has more than {MAX_BYTES:,} bytes",
         attempt="send fewer rows at once",
     )
+
+
+def _refuse(problems: Problems) -> None:
+    if problems.count:
+        raise Refused(
+            422,
+            "the rows are refused",
+            because=f"they break the data contract in {problems.count} place{'s' if problems.count > 1 else ''}",
+            attempt="mend what is listed under problems; /openapi.json says what each column may hold",
+            problems=problems.kept,
+            more=problems.count - len(problems.kept),
+        )
 
 
 def _countable(rows: int) -> None:

@@ -7,6 +7,7 @@ later file, in a file the later row.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 LARGEST = 1 << 40
 """More rows than any file has."""
 INDEX = "labels.json"
+VALUES = re.compile(r": \[.*")
+"""The end of a reason of polars: the values that are of another type than the target."""
 
 
 class Seen(NamedTuple):
@@ -80,7 +83,7 @@ class Labels:
             try:
                 self._read[name] = self._copied(name, self.files.index(seen))
             except (pl.exceptions.PolarsError, OSError) as error:
-                self.unreadable[name] = short(error)
+                self.unreadable[name] = VALUES.sub("", short(error))
         return self._read.get(name)
 
     def _copied(self, name: str, place: int) -> Path:

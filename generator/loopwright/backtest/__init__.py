@@ -1,0 +1,1 @@
+"""``loopwright backtest``: the retraining policy that suits a history, from models of that history."""
