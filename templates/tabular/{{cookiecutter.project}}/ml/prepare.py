@@ -65,8 +65,11 @@ def checked(frame: pl.DataFrame) -> pl.DataFrame:
     Raises:
         DataContractError: It does not; every broken rule is named.
     """
+    declared = personal.without(schema.SCHEMA)
+    if not set(declared.unique or ()) <= set(frame.columns):
+        declared.unique = None  # pandera cannot look for the same key twice without the key, which is told as missing
     try:
-        return personal.without(schema.SCHEMA).validate(personal.drop(frame, schema.SCHEMA), lazy=True)
+        return declared.validate(personal.drop(frame, schema.SCHEMA), lazy=True)
     except SchemaErrors as error:
         rules = list(map(_rule, error.failure_cases.to_dicts()))
         broken = list(dict.fromkeys(rules))

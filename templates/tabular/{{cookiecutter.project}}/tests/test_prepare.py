@@ -60,6 +60,8 @@ def test_every_broken_rule_is_named_once_with_its_count() -> None:
 def test_columns_that_are_too_many_or_too_few_are_named() -> None:
     assert broken(a_frame(5).with_columns(more=1)) == ["more: column_in_schema (1 times)"]
     assert broken(a_frame(5).drop("kind")) == ["kind: column_in_dataframe (1 times)"]
+    missing = {"at", "who", "kind"}
+    assert set(broken(a_frame(5).drop(missing))) == {f"{name}: column_in_dataframe (1 times)" for name in missing}
 
 
 def test_types_nulls_and_rows_that_are_there_twice() -> None:
