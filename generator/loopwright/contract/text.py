@@ -85,6 +85,7 @@ gates:
   latency: {{p99_ms: 50}}
   # {golden.rows} rows that no training sees; on so few, a model must only be no worse than the baseline.
   golden: {{path: data/golden.parquet, sha256: "{golden.sha256}", {bound}: {_plain(metric.golden_limit)}}}
+  signal: 0.5 # so much of the champion's skill is left, or the labels may have been turned round
 
 drift: {{datapoints: 2, periods: 3, min_rows: 200, every: 1d}}
 quality: {{label_delay_days: {_plain(wishes.label_delay_days)}, cusum_limit: 4, min_coverage: 0.8, max_broken: 0.01}}

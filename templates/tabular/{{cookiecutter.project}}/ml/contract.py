@@ -107,6 +107,9 @@ class Gates(_Part):
     bias: Bias | None = None
     latency: Latency
     golden: Golden | None = None
+    signal: Share | None = 0.5
+    """So much of the champion's skill a challenger keeps at least (`ml/tampering.py`); null: it is not asked. Where a
+    world became less predictable for good, a person lowers it: labels that were turned round look the same."""
 
 
 class Drift(_Part):

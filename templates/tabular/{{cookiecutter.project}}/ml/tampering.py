@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from ml.skill import Skill
 
 TIME = "timestamp"
-PART = 0.5
-"""So much of the champion's skill a challenger keeps at least, but for the standard error of the difference."""
 REPEATED = 0.02
 """So much more than twice what is usual one row may make up: in few rows, some are alike by chance."""
 
@@ -36,27 +34,35 @@ def verdicts(
     contract: Contract, folder: Path, test: Judged, train: pl.DataFrame, holder: Champion | None
 ) -> list[Verdict]:
     """Return the verdicts of these gates on the model in ``folder``, whose champion is ``holder``."""
-    champion = None if holder is None else baseline.load(holder.fetch()).skill
-    found = [signal(contract.metric, test, champion)]
+    found = []
+    if contract.gates.signal is not None:
+        champion = None if holder is None else baseline.load(holder.fetch()).skill
+        found.append(signal(contract.gates.signal, contract.metric, test, champion))
     if contract.gates.golden is not None:
         names = [entry.name for entry in Signature.load(folder).inputs if entry.kind != TIME]
         found.append(repeats(names, [train, test.frame], pl.read_parquet(contract.gates.golden.path)))
     return found
 
 
-def signal(metric: Metric, test: Judged, champion: Skill | None) -> Verdict:
+def signal(part: float, metric: Metric, test: Judged, champion: Skill | None) -> Verdict:
     """Ask for a good part of the skill that the champion had when it was made: what is lost there was in the labels.
 
     A world that changed can be learned again; labels turned round at random cannot. So a challenger that learned the
     newest rows, and still knows much less of them than the champion knew of its own, is a reason to look at the data.
-    It fails when less than half is left, by more than the standard error of that difference.
+    It fails when less than ``part`` is left, by more than the standard error of that difference.
+
+    Args:
+        part: Of the champion's skill, from 0 to 1; `gates.signal` of the contract.
+        metric: Its loss is what skill is measured in.
+        test: The newest rows.
+        champion: Its skill when it was made.
     """
     own = skill(metric.name, test.truth, test.prediction)
     if champion is None or not math.isfinite(own.error):
         note = "nothing to compare: no champion, one that did not say, or rows that are all alike"
         return Verdict(gate="signal", passed=True, value=None, limit=None, note=note)
-    error = math.hypot(own.error, PART * champion.error)
-    limit = PART * max(champion.value, 0.0) - error
+    error = math.hypot(own.error, part * champion.error)
+    limit = part * max(champion.value, 0.0) - error
     passed = not own.value < limit
     note = f"skill {own.value:.3f} ± {own.error:.3f}; the champion had {champion.value:.3f} ± {champion.error:.3f}"
     return Verdict(gate="signal", passed=passed, value=own.value, limit=limit, note=note)

@@ -109,25 +109,35 @@ HALF = judged([1, 0] * 50, says(*[0.8, 0.2] * 50))
     ],
 )
 def test_a_challenger_keeps_half_of_the_champions_skill(champion: Skill | None, *, passed: bool) -> None:
-    assert tampering.signal(LOG, HALF, champion).passed is passed
+    assert tampering.signal(0.5, LOG, HALF, champion).passed is passed
+
+
+@pytest.mark.parametrize(("part", "passed"), [(0.3, True), (0.5, False), (1.0, False)])
+def test_how_much_it_keeps_is_the_contracts_to_say(part: float, *, passed: bool) -> None:
+    assert tampering.signal(part, LOG, HALF, Skill(1.5, 0.0)).passed is passed
+
+
+def test_a_contract_that_does_not_ask_gets_no_verdict(tmp_path: Path) -> None:
+    contract = a_contract(gates__signal=None, gates__golden=None)
+    assert tampering.verdicts(contract, tmp_path, HALF, pl.DataFrame(), None) == []
 
 
 def test_what_a_few_rows_show_counts_for_the_challenger() -> None:
     rows = [1, 0, 1, 1], says(0.9, 0.2, 0.9, 0.1)
-    found = tampering.signal(LOG, judged(*rows), Skill(0.9, 0.0))
+    found = tampering.signal(0.5, LOG, judged(*rows), Skill(0.9, 0.0))
     assert found.passed
     many = judged(rows[0] * 50, says(*[0.9, 0.2, 0.9, 0.1] * 50))
-    again = tampering.signal(LOG, many, Skill(0.9, 0.0))
+    again = tampering.signal(0.5, LOG, many, Skill(0.9, 0.0))
     assert (again.value, again.passed) == (pytest.approx(found.value), False)
 
 
 def test_worse_than_nothing_is_no_half_of_less() -> None:
     wrong = judged([1, 0] * 50, says(*[0.2, 0.8] * 50))
-    assert not tampering.signal(LOG, wrong, Skill(-5.0, 0.1)).passed
+    assert not tampering.signal(0.5, LOG, wrong, Skill(-5.0, 0.1)).passed
 
 
 def test_of_rows_that_are_all_alike_nothing_is_said() -> None:
-    found = tampering.signal(LOG, judged([1, 1], says(0.9, 0.8)), Skill(0.9, 0.0))
+    found = tampering.signal(0.5, LOG, judged([1, 1], says(0.9, 0.8)), Skill(0.9, 0.0))
     assert (found.passed, found.value, found.limit) == (True, None, None)
 
 
