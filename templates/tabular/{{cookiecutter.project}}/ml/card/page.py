@@ -20,7 +20,7 @@ def page(card: Card) -> str:
     return html(
         card.title,
         tag("header", tag("h1", card.title)),
-        tag("p", tag("b", word), " ", card.verdict, class_=f"verdict {tone}"),
+        tag("p", tag("b", f"{word}:"), " ", card.verdict, class_=f"verdict {tone}"),
         *map(_section, card.sections),
     )
 
