@@ -41,7 +41,7 @@ LIFE = tuple(
     for name, number in (
         *(("canary", 90), ("canary", 0), ("canary", 2), ("canary", 0), ("canary", 0), ("canary", 0)),
         *(("pipeline ends", 1), ("days", 3), ("tick", 0), ("quality", 1), ("look", 8), ("quality", 0)),
-        *(("other alarm", 6), ("tick", 0), ("other alarm", 0)),
+        *(("other alarm", 4), ("tick", 0), ("other alarm", 0)),
     )
 )
 

@@ -21,6 +21,8 @@ IDENTITY = [
      duty("roles-training", "ReadData", Action=["s3:GetObjec"])),
     ("iam-mismatch", "objects are read from a bucket's ARN", "2.4",
      duty("roles-training", "ReadData", Resource=["arn:aws:s3:::shop-prod-data-" + "111122223333"])),
+    ("iam-list", "training may list all of the data bucket", "AWS: least privilege",
+     duty("roles-training", "ListData", Condition=None)),
     ("iam-not-action", "a role may do all but IAM", "AWS: NotAction with Allow",
      more("roles-training", None, NotAction="iam:*")),
     ("iam-whole-bucket", "training may overwrite all of the data", "T14",
