@@ -1,0 +1,81 @@
+"""SQS: what waits, for how long, and when the metric is silent."""
+
+from __future__ import annotations
+
+import pytest
+from smallstack import DAY, HOUR, MINUTE, QUEUE, START, Told, small
+
+from loopwright.rehearsal.aws.clock import Clock
+from loopwright.rehearsal.aws.errors import UnknownError
+from loopwright.rehearsal.aws.queues import Queues
+
+
+def made(**changed):
+    clock, told = Clock(START), Told()
+    queues = Queues(small(**changed), clock, told)
+    return clock, told, queues, queues.at(QUEUE)
+
+
+def test_a_message_waits_with_its_attributes_in_the_order_of_sending():
+    clock, _, queues, queue = made()
+    queues.send(queue, "a", {"ERROR_CODE": "TIMEOUT"})
+    clock.run(START + HOUR)
+    queues.send(queue, "b", {})
+    first, second = queues.messages(queue)
+    assert (first.body, first.attributes, first.sent) == ("a", {"ERROR_CODE": "TIMEOUT"}, START)
+    assert (second.body, second.sent) == ("b", START + HOUR)
+
+
+@pytest.mark.parametrize(("seconds", "kept"), [(None, 4 * DAY), (60, MINUTE), (14 * 86_400, 14 * DAY)])
+def test_a_message_is_deleted_after_the_retention(seconds, kept):
+    clock, _, queues, queue = made(queue={"messageRetentionSeconds": seconds})
+    queues.send(queue, "a", {})
+    clock.run(START + kept - MINUTE / 2)
+    assert len(queues.messages(queue)) == 1
+    clock.run(START + kept)
+    assert queues.messages(queue) == ()
+
+
+def test_purging_leaves_nothing():
+    _, _, queues, queue = made()
+    queues.send(queue, "a", {})
+    queues.purge(queue)
+    assert queues.messages(queue) == ()
+
+
+def test_the_metric_counts_while_the_queue_is_active_and_six_hours_more():
+    clock, told, queues, queue = made()
+    queues.publish()
+    assert told.points == []
+    queues.send(queue, "a", {})
+    queues.send(queue, "b", {})
+    queues.publish()
+    metric = ("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": "failed"})
+    assert told.points == [(*metric, 2.0, START, "Count")]
+    clock.run(START + 10 * DAY)
+    queues.publish()
+    assert told.points[1:] == [(*metric, 2.0, START + 10 * DAY, "Count")]
+    queues.purge(queue)
+    clock.run(START + 10 * DAY + 6 * HOUR)
+    queues.publish()
+    assert told.points[2:] == [(*metric, 0.0, START + 10 * DAY + 6 * HOUR, "Count")]
+    clock.run(START + 10 * DAY + 6 * HOUR + MINUTE)
+    queues.publish()
+    assert len(told.points) == 3
+
+
+def test_a_queue_is_active_until_six_hours_after_its_last_message_expired():
+    clock, told, queues, queue = made()
+    queues.send(queue, "a", {})
+    clock.run(START + 14 * DAY + 5 * HOUR)
+    queues.publish()
+    assert told.points[-1][3] == 0.0
+    clock.run(START + 14 * DAY + 7 * HOUR)
+    queues.publish()
+    assert len(told.points) == 1
+
+
+@pytest.mark.parametrize("odd", [{"fifoQueue": True}, {"delaySeconds": 5}, {"redrivePolicy": "{}"}])
+def test_a_queue_that_is_no_plain_one_is_refused(odd):
+    with pytest.raises(UnknownError):
+        made(queue=odd)
