@@ -43,7 +43,7 @@ class Faults:
 
     def fate(self, number: int) -> Fate:
         """Return what becomes of the event with this number; the same each time."""
-        drawn = random.Random(f"fault {self.seed} {number}")  # noqa: S311 - a rehearsal, no secret
+        drawn = random.Random(f"fault {self.seed} {number}")  # noqa: S311 - a rehearsal, no secret  # nosec B311
         # Every draw is made, so that a share of one fault does not change whom another one hits.
         lost, doubled, late, overtaken, first, second = (drawn.random() for _ in range(6))
         if lost < self.lose:

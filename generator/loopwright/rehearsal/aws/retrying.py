@@ -110,7 +110,7 @@ class Delivery:
         ended: Callable[[Outcome], None],
     ) -> None:
         self._clock, self._retries, self._call, self._ended = clock, retries, call, ended
-        self._random = random.Random(seed)  # noqa: S311 - jitter, no secret
+        self._random = random.Random(seed)  # noqa: S311 - jitter, no secret  # nosec B311
         self._tried = 0
 
     def start(self, born: datetime) -> None:
