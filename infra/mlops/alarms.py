@@ -185,52 +185,52 @@ def _endpoint(names: Names, limits: Limits) -> list[Alarm]:
             period=MINUTE,
         )
 
+    def share(word: str, of: Metric, label: str) -> Expression:
+        return Expression(
+            formula=f"{enough}, {word} / requests, 0)",
+            label=label,
+            metrics={word: of, "requests": served("Invocations")},
+        )
+
     enough = f"IF(requests >= {limits.min_requests}"
     latency = Expression(
         formula=f"{enough}, p99 / 1000, 0)",
         label="p99 in milliseconds",
         metrics={"p99": served("ModelLatency", "p99"), "requests": served("Invocations")},
     )
-    errors = Expression(
-        formula=f"{enough}, failed / requests, 0)",
-        label="share of requests that failed",
-        metrics={"failed": served("Invocation5XXErrors"), "requests": served("Invocations")},
-    )
     odd = Metric(namespace=names.namespace, name=ODD_ANSWERS, dimensions={}, statistic="Sum", period=MINUTE)
-    answers = Expression(
-        formula=f"{enough}, odd / requests, 0)",
-        label="share of requests with an answer that cannot be",
-        metrics={"odd": odd, "requests": served("Invocations")},
-    )
     return [
-        Alarm(
-            role="latency",
-            description="The slowest hundredth of requests is slower than the contract allows; a rollout goes back.",
-            watches=latency,
-            threshold=limits.p99_ms,
-            datapoints=2,
-            periods=3,
-            missing="notBreaching",  # nobody asks
+        _rollback(
+            "latency",
+            "The slowest hundredth of requests is slower than the contract allows; a rollout goes back.",
+            latency,
+            limits.p99_ms,
         ),
-        Alarm(
-            role="errors",
-            description="More requests fail than the contract allows; a rollout goes back.",
-            watches=errors,
-            threshold=limits.error_rate,
-            datapoints=2,
-            periods=3,
-            missing="notBreaching",
+        _rollback(
+            "errors",
+            "More requests fail than the contract allows; a rollout goes back.",
+            share("failed", served("Invocation5XXErrors"), "share of requests that failed"),
+            limits.error_rate,
         ),
-        Alarm(
-            role="answers",
-            description="More answers cannot be (no number, beyond belief) than may fail; a rollout goes back.",
-            watches=answers,
-            threshold=limits.error_rate,
-            datapoints=2,
-            periods=3,
-            missing="notBreaching",
+        _rollback(
+            "answers",
+            "More answers cannot be (no number, beyond belief) than may fail; a rollout goes back.",
+            share("odd", odd, "share of requests with an answer that cannot be"),
+            limits.error_rate,
         ),
     ]
+
+
+def _rollback(role: str, description: str, watches: Expression, threshold: float) -> Alarm:
+    return Alarm(
+        role=role,
+        description=description,
+        watches=watches,
+        threshold=threshold,
+        datapoints=2,
+        periods=3,
+        missing="notBreaching",  # nobody asks
+    )
 
 
 def _loop(names: Names, limits: Limits) -> list[Alarm]:
