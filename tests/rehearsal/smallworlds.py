@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from smallstack import QUEUE, START, Told
+from smallstack import DAY, FUNCTION, QUEUE, START, Told
 
 from loopwright.rehearsal.aws.clock import Clock
 from loopwright.rehearsal.aws.events import Bus
@@ -61,3 +61,17 @@ class LambdaWorld:
     def dead(self):
         queue = self.queues.at(QUEUE)
         return self.queues.messages(queue) if queue else ()
+
+
+def after(stack, *, run=DAY, events=1, **more):
+    """Return the world of a function some time after it was asked for some events at once."""
+    world = LambdaWorld(stack, **more)
+    for number in range(events):
+        world.functions.invoke(FUNCTION, {"number": number})
+    world.clock.run(START + run)
+    return world
+
+
+def metrics(world, *names):
+    """Return the sums of what was told of each of these metrics."""
+    return [world.told.total(name) for name in names]

@@ -5,22 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from smallstack import DAY, FUNCTION, HOUR, MINUTE, QUEUE, START, small
-from smallworlds import LambdaWorld
+from smallstack import FUNCTION, HOUR, MINUTE, QUEUE, START, small
+from smallworlds import LambdaWorld, after, metrics
 
 from loopwright.rehearsal.aws.lambdas import FunctionError
-
-
-def after(stack, *, run=DAY, events=1, **more):
-    world = LambdaWorld(stack, **more)
-    for number in range(events):
-        world.functions.invoke(FUNCTION, {"number": number})
-    world.clock.run(START + run)
-    return world
-
-
-def metrics(world, *names):
-    return [world.told.total(name) for name in names]
 
 
 def test_a_dead_letter_is_the_event_with_three_attributes():

@@ -9,23 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from smallstack import DAY, FUNCTION, HOUR, MINUTE, QUEUE, SECOND, START, small
-from smallworlds import LambdaWorld
+from smallworlds import LambdaWorld, after, metrics
 
 from loopwright.rehearsal.aws.errors import UnknownError
 from loopwright.rehearsal.aws.lambdas import FunctionError
 from loopwright.rehearsal.aws.retrying import DeliveryError
-
-
-def after(stack, *, run=DAY, events=1, **more):
-    world = LambdaWorld(stack, **more)
-    for number in range(events):
-        world.functions.invoke(FUNCTION, {"number": number})
-    world.clock.run(START + run)
-    return world
-
-
-def metrics(world, *names):
-    return [world.told.total(name) for name in names]
 
 
 def test_the_call_is_accepted_and_the_function_runs_behind_it():
