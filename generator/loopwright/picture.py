@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from loopwright.graph.arns import physical_name
 from loopwright.graph.model import Reference, strings, text
+from loopwright.placing import replace_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,15 @@ if TYPE_CHECKING:
 
 __all__ = ["picture", "write"]
 
+MADE = "drawn by `loopwright export picture`"
+"""Stands in every picture."""
+HEAD = (
+    "# Architecture",
+    "",
+    f"The components of `infra/`, and what one says of another, {MADE} from the program",
+    "itself. Every box is a class below `infra/mlops/`; roles and the key, which all of them use, have no arrows.",
+    "",
+)
 SHOWN = {
     "Bucket": "bucket",
     "Budget": "budget",
@@ -91,20 +101,13 @@ def picture(graph: ResourceGraph) -> str:
     return "\n".join([*HEAD, "```mermaid", *lines, "```", ""])
 
 
-HEAD = (
-    "# Architecture",
-    "",
-    "The components of `infra/`, and what one says of another, drawn by `loopwright export picture` from the program",
-    "itself. Every box is a class below `infra/mlops/`; roles and the key, which all of them use, have no arrows.",
-    "",
-)
-
-
 def write(target: Path, page: str) -> None:
-    """Write the page, whole or not at all."""
-    from loopwright.placing import place  # noqa: PLC0415 - what only draws writes nothing
+    """Put the page in its place whole.
 
-    place(target, page.encode())
+    Raises:
+        TargetError: A file of another origin is in the way, or the place cannot be written.
+    """
+    replace_own(target, page.encode(), lambda found: MADE.encode() in found)
 
 
 def _arrows(graph: ResourceGraph) -> Iterator[tuple[str, str, str]]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 import stacks
+from loopwright.errors import TargetError
 from loopwright.picture import ARROWS, CHANGES, picture, write
 from stacks import TEMPLATE, needs_pulumi
 
@@ -83,6 +84,22 @@ def test_options_are_boxes(stack):
     assert all(f"<b>{name}</b>" in page for name in ("Network", "Tracking", "FeatureStore", "Delivery"))
 
 
-def test_a_page_is_written_with_the_folders_above_it(tmp_path):
-    write(tmp_path / "docs" / "architecture.md", "# Architecture\n")
-    assert (tmp_path / "docs" / "architecture.md").read_text(encoding="utf-8") == "# Architecture\n"
+def test_a_page_is_written_with_the_folders_above_it_and_over_one_of_ours(tmp_path):
+    page = tmp_path / "docs" / "architecture.md"
+    for stack in ("dev", "prod"):
+        drawn_page = picture(stacks.graph(stack, "network=create"))
+        write(page, drawn_page)
+        assert page.read_text(encoding="utf-8") == drawn_page
+
+
+def test_a_page_of_somebody_else_stays(tmp_path):
+    (tmp_path / "README.md").write_text("# Architecture\n", encoding="utf-8")
+    with pytest.raises(TargetError, match="is taken"):
+        write(tmp_path / "README.md", picture(stacks.graph("dev")))
+    assert (tmp_path / "README.md").read_text(encoding="utf-8") == "# Architecture\n"
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(TargetError, match="cannot be written"):
+        write(tmp_path / "file" / "a.md", picture(stacks.graph("dev")))

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from loopwright.errors import TargetError
+from loopwright.placing import place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from loopwright.backtest.settings import Setting
 
@@ -83,24 +81,11 @@ def write(path: Path, wanted: Sequence[Change]) -> None:
     try:
         text = path.read_bytes().decode()
         made = edited(text, wanted)
-        _replace(path.resolve(), made.encode())
+        place(path.resolve(), made.encode(), mode=path.stat().st_mode)
     except (OSError, UnicodeDecodeError) as error:
         raise TargetError(
             f"{path} cannot be changed", because=str(error), attempt="mend that, or put the lines in by hand"
         ) from error
-
-
-def _replace(path: Path, content: bytes) -> None:
-    handle, half = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(half).chmod(path.stat().st_mode)
-        Path(half).replace(path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(half).unlink()
-        raise
 
 
 def _node(text: str, change: Change) -> yaml.Node:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,10 +10,10 @@ from typing import TYPE_CHECKING
 import yaml
 
 from loopwright import __version__
-from loopwright.errors import LoopwrightError, TargetError, UsageError
+from loopwright.errors import LoopwrightError, UsageError
 from loopwright.kubeflow.compiling import compiled
 from loopwright.kubeflow.stages import PARAMETERS, read
-from loopwright.placing import place
+from loopwright.placing import replace_own
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,20 +94,7 @@ def write(target: Path, text: str) -> None:
     Raises:
         TargetError: A file of another origin is in the way, or the place cannot be written.
     """
-    try:
-        if os.path.lexists(target) and not _is_ours(target):
-            raise TargetError(
-                f"{target} is taken",
-                because="it did not come from an export of ours",
-                attempt="another file with --out, or move this one away",
-            )
-        place(target, text.encode())
-    except OSError as error:
-        raise TargetError(
-            f"{target} cannot be written",
-            because=f"{error.strerror or error} ({error.filename})",
-            attempt="mend that, or choose another file with --out",
-        ) from error
+    replace_own(target, text.encode(), lambda found: found.startswith(MADE.encode()))
 
 
 def _refuse_tag(image: str) -> None:
@@ -135,7 +121,3 @@ def _name(project: Path) -> str:
             attempt="the command in a generated repository, or with --project DIR",
         ) from error
     return str(name)
-
-
-def _is_ours(target: Path) -> bool:
-    return target.is_file() and target.read_bytes().startswith(MADE.encode())

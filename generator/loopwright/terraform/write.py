@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loopwright.errors import TargetError
-from loopwright.placing import place
+from loopwright.placing import place, unwritable
 from loopwright.repository.plan import plan
 from loopwright.terraform.document import MADE
 from loopwright.terraform.export import MAIN
@@ -45,11 +45,7 @@ def write(target: Path, actions: Iterable[Action]) -> None:
             _replace(target / action.path, action)
         _tidy(target, {str(action.path) for action in wanted})
     except OSError as error:
-        raise TargetError(
-            f"{target} cannot be written",
-            because=f"{error.strerror or error} ({error.filename})",
-            attempt="mend that, or choose another folder with --out",
-        ) from error
+        raise unwritable(target, error, "mend that, or choose another folder with --out") from error
 
 
 def _is_ours(target: Path) -> bool:
