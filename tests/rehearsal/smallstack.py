@@ -35,7 +35,7 @@ def _policy(*statements):
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
-SENDS = {"Service": "events.amazonaws.com"}
+SENDS = {"Service": ["cloudwatch.amazonaws.com", "events.amazonaws.com"]}
 INPUTS = {
     "bucket": {"bucket": "data"},
     "notification": {"bucket": "data", "eventbridge": True},
@@ -90,6 +90,24 @@ INPUTS = {
         ),
     },
     "pipeline": {"pipelineName": "monitor"},
+    "parameter": {
+        "name": "/small/dev/paused",
+        "type": "String",
+        "insecureValue": "false",
+        "allowedPattern": "^(true|false)$",
+    },
+    "budget": {
+        "name": "small-budget",
+        "budgetType": "COST",
+        "timeUnit": "MONTHLY",
+        "limitAmount": "300.00",
+        "limitUnit": "USD",
+    },
+    "topic": {"name": "alerts", "kmsMasterKeyId": KEY},
+    "topic-policy": {
+        "arn": arn("sns", "alerts"),
+        "policy": _policy(_allow(Principal={"Service": "cloudwatch.amazonaws.com"}, Action="sns:Publish")),
+    },
     "schedule": {
         "name": "tick",
         "scheduleExpression": "rate(1 hour)",
@@ -107,6 +125,7 @@ TYPES = KINDS | {
     "notification": "aws:s3/bucketNotification:BucketNotification",
     "config": "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig",
     "queue-policy": "aws:sqs/queuePolicy:QueuePolicy",
+    "topic-policy": "aws:sns/topicPolicy:TopicPolicy",
 }
 
 

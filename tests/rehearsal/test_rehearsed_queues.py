@@ -43,36 +43,39 @@ def test_purging_leaves_nothing():
     assert queues.messages(queue) == ()
 
 
-def test_the_metric_counts_while_the_queue_is_active_and_six_hours_more():
+def test_the_metric_counts_by_the_minute_while_the_queue_is_active_and_six_hours_more():
     clock, told, queues, queue = made()
-    queues.publish()
+    clock.run(START + HOUR)
     assert told.points == []
     queues.send(queue, "a", {})
+    clock.run(START + HOUR + MINUTE / 2)
     queues.send(queue, "b", {})
-    queues.publish()
+    clock.run(START + HOUR + 2 * MINUTE)
     metric = ("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": "failed"})
-    assert told.points == [(*metric, 2.0, START, "Count")]
-    clock.run(START + 10 * DAY)
-    queues.publish()
-    assert told.points[1:] == [(*metric, 2.0, START + 10 * DAY, "Count")]
+    assert told.points == [(*metric, 2.0, START + HOUR + number * MINUTE, "Count") for number in (1, 2)]
+    clock.run(START + 2 * HOUR)
     queues.purge(queue)
-    clock.run(START + 10 * DAY + 6 * HOUR)
-    queues.publish()
-    assert told.points[2:] == [(*metric, 0.0, START + 10 * DAY + 6 * HOUR, "Count")]
-    clock.run(START + 10 * DAY + 6 * HOUR + MINUTE)
-    queues.publish()
-    assert len(told.points) == 3
+    clock.run(START + 2 * DAY)
+    assert len(told.points) == 60 + 6 * 60
+    assert [each[3] for each in told.points] == [2.0] * 60 + [0.0] * 6 * 60
+    assert told.points[-1][4] == START + 8 * HOUR
 
 
 def test_a_queue_is_active_until_six_hours_after_its_last_message_expired():
     clock, told, queues, queue = made()
     queues.send(queue, "a", {})
-    clock.run(START + 14 * DAY + 5 * HOUR)
-    queues.publish()
-    assert told.points[-1][3] == 0.0
-    clock.run(START + 14 * DAY + 7 * HOUR)
-    queues.publish()
-    assert len(told.points) == 1
+    clock.run(START + 20 * DAY)
+    assert told.points[-1][3:5] == (0.0, START + 14 * DAY + 6 * HOUR)
+
+
+def test_a_queue_that_was_silent_reports_again():
+    clock, told, queues, queue = made()
+    for day in (0, 2):
+        clock.run(START + day * DAY)
+        queues.send(queue, "a", {})
+        queues.purge(queue)
+    clock.run(START + 3 * DAY)
+    assert len(told.points) == 2 * 6 * 60
 
 
 @pytest.mark.parametrize("odd", [{"fifoQueue": True}, {"delaySeconds": 5}, {"redrivePolicy": "{}"}])

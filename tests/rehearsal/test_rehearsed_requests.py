@@ -7,6 +7,7 @@ from botocore import xform_name
 from botocore.exceptions import ClientError, ParamValidationError
 from servings import ARN, ROLE, Account
 
+from loopwright.rehearsal.aws import requests
 from loopwright.rehearsal.aws.client import Client
 from loopwright.rehearsal.aws.endpoints import Endpoints
 from loopwright.rehearsal.aws.errors import UnknownError
@@ -24,6 +25,10 @@ class Part:
     @operation("DeleteModel", "ModelName")
     def delete_model(self, request):
         return {"ModelName": "m"}
+
+    @operation("DeleteEndpoint", "EndpointName")
+    def delete_endpoint(self, request):
+        return None
 
     def hidden(self):
         return {}
@@ -78,6 +83,35 @@ def test_nothing_is_shared_with_the_caller():
     asked["PrimaryContainer"]["Image"] = "other"
     hosting.describe_model(ModelName="m")["PrimaryContainer"]["Image"] = "another"
     assert hosting.describe_model(ModelName="m")["PrimaryContainer"] == {"Image": "x"}
+
+
+def test_a_request_that_was_found_right_is_not_taken_for_one_that_only_equals_it():
+    hosting, listing = Account().hosting, {"SortBy": "CreationTime", "SortOrder": "Descending"}
+    hosting.list_models(**listing, MaxResults=1)
+    for equal in (True, 1.0):
+        with pytest.raises((ParamValidationError, ClientError)):
+            hosting.list_models(**listing, MaxResults=equal)
+
+
+def test_a_wrong_request_is_refused_each_time():
+    hosting = Account().hosting
+    for _ in range(2):
+        with pytest.raises(ParamValidationError):
+            hosting.create_model(**MODEL | {"ModelName": 1})
+
+
+def test_a_request_that_was_found_right_is_not_checked_again(monkeypatch):
+    part = Part()
+    part.delete_endpoint(EndpointName="e")
+    monkeypatch.setattr(requests, "model", None)
+    assert part.delete_endpoint(EndpointName="e") == {}
+    with pytest.raises(TypeError):
+        part.delete_endpoint(EndpointName="other")
+
+
+def test_what_cannot_be_copied_to_the_byte_is_checked_too():
+    with pytest.raises(ParamValidationError, match="Invalid type"):
+        Part().delete_endpoint(EndpointName=lambda: "e")
 
 
 @pytest.mark.parametrize("part", [Hosting, Endpoints, Registry, Executions])

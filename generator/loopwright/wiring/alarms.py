@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from loopwright.wiring.metrics import Use
     from loopwright.wiring.stack import Stack
 
-__all__ = ["RULES", "key_lets", "queue_lets", "waking"]
+__all__ = ["RULES", "key_lets", "queue_lets", "topic_lets", "waking"]
 
 WORDS = {"drift": "DriftScore", "quality": "QualityCusum", "data": "BrokenShare"}
 """The words that the controller knows its alarms by, and the metric that each must watch."""
@@ -50,17 +50,22 @@ def topics(stack: Stack) -> Iterator[Finding]:
         topic = stack.at(value, "topic")
         if topic is None:
             continue
-        policies = [
-            each
-            for each in stack.graph.of_type("aws:sns/topicPolicy:TopicPolicy")
-            if stack.at(stack.inputs(each).get("arn"), "topic") is topic
-        ]
-        given = [each for policy in policies for each in statements(stack.json(policy, "policy"))]
-        mine = [each for each in given if service in principals(each, "Service")]
-        if not allowed(mine, "sns:Publish", stack.arn(topic), stack.context):
+        if not topic_lets(stack, topic, service, stack.arn(node)):
             because = f"the policy of {topic.id} does not let {service} publish"
             yield _broken("alarms.topic", node, where, "what it tells does not arrive", because)
         yield from key_lets(stack, topic, "kmsMasterKeyId", service)
+
+
+def topic_lets(stack: Stack, topic: Node, service: str, source: str) -> bool:
+    """Tell whether a topic's policy lets a service publish for one source."""
+    policies = [
+        each
+        for each in stack.graph.of_type("aws:sns/topicPolicy:TopicPolicy")
+        if stack.at(stack.inputs(each).get("arn"), "topic") is topic
+    ]
+    given = [each for policy in policies for each in statements(stack.json(policy, "policy"))]
+    mine = [each for each in given if service in principals(each, "Service")]
+    return allowed(mine, "sns:Publish", stack.arn(topic), {**stack.context, "aws:SourceArn": source})
 
 
 def _tellers(stack: Stack) -> Iterator[tuple[str, Node, str, str]]:

@@ -89,6 +89,11 @@ class Endpoint:
         """Its ARN; SageMaker writes names in lower case there."""
         return self.source.arn(f"endpoint/{self.name.lower()}")
 
+    @property
+    def shares(self) -> tuple[tuple[datetime, Mapping[str, float]], ...]:
+        """Since when which configuration gets which share of the traffic, the oldest first."""
+        return tuple(self._shares)
+
     def share(self, now: datetime) -> dict[str, float]:
         """Return which configuration gets which share of the traffic at a time that is not to come.
 

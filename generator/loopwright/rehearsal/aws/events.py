@@ -95,6 +95,10 @@ class Bus:
             for held in list(self._overtaken):
                 self._clock.after(fate.delays[0], partial(self._release, held))
 
+    def disturb(self, faults: Faults) -> None:
+        """Let other things happen to events on the way from now on."""
+        self._faults = faults
+
     def _notified(self, event: Event) -> bool:
         bucket = self._stack.at(event["detail"]["bucket"]["name"], "bucket")
         return bucket is not None and bucket.id in self._told

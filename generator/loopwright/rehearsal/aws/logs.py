@@ -16,7 +16,7 @@ from loopwright.rehearsal.aws.metrics import minute
 from loopwright.rehearsal.aws.selection import Selector, selection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
     from loopwright.rehearsal.aws.metrics import Metrics
@@ -91,6 +91,11 @@ class Filters:
         self._filters, self._metrics = tuple(filters), metrics
         self._open: dict[datetime, dict[int, bool]] = {}
         """Minutes that are not closed: the filters whose group had lines, by index, and whether one matched."""
+        self._listeners: list[Callable[[datetime], None]] = []
+
+    def listen(self, heard: Callable[[datetime], None]) -> None:
+        """Call somebody with each minute that gets a line and is to be closed."""
+        self._listeners.append(heard)
 
     def write(self, group: str, line: str, time: datetime) -> None:
         """Put one line into a log group; a line that is no JSON object matches nothing."""
@@ -99,10 +104,17 @@ class Filters:
             if each.group != group:
                 continue
             value = each.counted(event)
-            seen = self._open.setdefault(minute(time), {})
+            seen = self._opened(minute(time))
             seen[index] = seen.get(index, False) or value is not None
             if value is not None:
                 self._metrics.put(each.namespace, each.name, {}, value, time, unit=each.unit)
+
+    def _opened(self, time: datetime) -> dict[int, bool]:
+        if time not in self._open:
+            self._open[time] = {}
+            for heard in self._listeners:
+                heard(time)
+        return self._open[time]
 
     def close(self, now: datetime) -> None:
         """Report the default values of the minutes that are over."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 import ast
 import operator
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 from loopwright.rehearsal.aws.errors import UnknownError
@@ -64,6 +65,7 @@ def evaluate(expression: str, series: Mapping[str, Sequence[float | None]]) -> P
     return result
 
 
+@cache
 def names(expression: str) -> frozenset[str]:
     """Return the identifiers of the series that an expression reads.
 
@@ -122,9 +124,15 @@ class _Reading:
         return tuple(value if point is None else point for point in points)
 
     def _text(self, node: ast.AST) -> str:
-        return ast.get_source_segment(self._expression.strip(), node) or ""
+        return _segment(self._expression, node)
 
 
+@cache
+def _segment(expression: str, node: ast.AST) -> str:
+    return ast.get_source_segment(expression.strip(), node) or ""
+
+
+@cache
 def _parsed(expression: str) -> ast.expr:
     try:
         return ast.parse(expression.strip(), mode="eval").body

@@ -11,6 +11,7 @@ import re
 from bisect import bisect_left, insort
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from loopwright.rehearsal.aws.clock import utc
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
-__all__ = ["KEPT", "MINUTE", "Metric", "Metrics", "minute"]
+__all__ = ["KEPT", "MINUTE", "Key", "Metric", "Metrics", "minute"]
 
 MINUTE = timedelta(minutes=1)
 KEPT = timedelta(days=21)
@@ -38,6 +39,7 @@ STATISTICS: Mapping[str, Callable[[list[float]], float]] = {
 PERCENTILE = re.compile(r"p(100|\d{1,2}(?:\.\d{1,10})?)")
 
 Key = tuple[str, str, frozenset[tuple[str, str]]]
+"""A metric's namespace, name and dimensions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,12 +62,22 @@ class Metric:
         if self.period < MINUTE or self.period % MINUTE:
             raise _unknown(f"the period {self.period}", "metrics of high resolution are not emulated")
 
+    @cached_property
+    def key(self) -> Key:
+        """What makes it one metric: namespace, name and all dimensions."""
+        return self.namespace, self.name, frozenset(self.dimensions.items())
+
 
 class Metrics:
     """All metrics of one account and region."""
 
     def __init__(self) -> None:
         self._series: dict[Key, _Series] = {}
+        self._listeners: list[Callable[[Key, datetime], None]] = []
+
+    def listen(self, heard: Callable[[Key, datetime], None]) -> None:
+        """Call somebody after each point that is put, with its metric and its minute."""
+        self._listeners.append(heard)
 
     def put(
         self,
@@ -85,10 +97,13 @@ class Metrics:
         """
         if not math.isfinite(value):
             raise ValueError(f"CloudWatch takes no {value} for {name}")
-        series = self._series.setdefault((namespace, name, frozenset(dimensions.items())), _Series(unit))
+        key = (namespace, name, frozenset(dimensions.items()))
+        series = self._series.setdefault(key, _Series(unit))
         if series.unit != unit:
             raise _unknown(f"{name} in {unit}", f"it has points in {series.unit}, and one unit a metric is emulated")
         series.put(float(value), minute(time))
+        for heard in self._listeners:
+            heard(key, minute(time))
 
     def series(self, metric: Metric, until: datetime, count: int) -> list[float | None]:
         """Return the statistic of the last ``count`` periods that end at ``until``, oldest first; None without a point.
@@ -100,12 +115,15 @@ class Metrics:
         """
         if metric.period * count > KEPT:
             raise _unknown(f"{count} periods of {metric.period}", f"points are kept for {KEPT.days} days")
-        series = self._series.get((metric.namespace, metric.name, frozenset(metric.dimensions.items())))
+        series = self._series.get(metric.key)
         if series is None:
             return [None] * count
         end = minute(until)
-        starts = (end - metric.period * back for back in range(count, 0, -1))
-        return [_statistic(metric.stat, series.between(start, start + metric.period)) for start in starts]
+        start = end - metric.period * count
+        periods: list[list[float]] = [[] for _ in range(count)]
+        for time, values in series.between(start, end):
+            periods[(time - start) // metric.period] += values
+        return [_statistic(metric.stat, values) for values in periods]
 
 
 class _Series:
@@ -124,9 +142,9 @@ class _Series:
         if time in self._values:
             self._values[time].append(value)
 
-    def between(self, start: datetime, end: datetime) -> list[float]:
+    def between(self, start: datetime, end: datetime) -> list[tuple[datetime, list[float]]]:
         low, high = bisect_left(self._minutes, start), bisect_left(self._minutes, end)
-        return [value for time in self._minutes[low:high] for value in self._values[time]]
+        return [(time, self._values[time]) for time in self._minutes[low:high]]
 
     def _forget(self) -> None:
         old = bisect_left(self._minutes, self._minutes[-1] - KEPT)

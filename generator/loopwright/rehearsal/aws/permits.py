@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from loopwright.graph.model import Node
     from loopwright.wiring.stack import Stack
 
-__all__ = ["role_may", "role_sends", "rule_invokes", "service_sends"]
+__all__ = ["role_may", "role_sends", "role_uses", "rule_invokes", "service_sends"]
 
 EVENTBRIDGE = "events.amazonaws.com"
 
@@ -60,7 +60,7 @@ def role_sends(stack: Stack, role: Node | None, service: str, queue: Node) -> bo
     if _locked(stack, queue):
         return False
     key = stack.at(stack.inputs(queue).get("kmsMasterKeyId"), "key")
-    return key is None or all(_uses(stack, key, role, action) for action in KEY_USE)
+    return key is None or all(role_uses(stack, key, role, action) for action in KEY_USE)
 
 
 def _locked(stack: Stack, queue: Node) -> bool:
@@ -76,7 +76,8 @@ def _trusts(stack: Stack, role: Node, service: str) -> bool:
     return allowed(mine, "sts:AssumeRole", stack.arn(role), stack.context)
 
 
-def _uses(stack: Stack, key: Node, role: Node, action: str) -> bool:
+def role_uses(stack: Stack, key: Node, role: Node, action: str) -> bool:
+    """Tell whether a key's policy lets a role do something with it."""
     given = [each for each in statements(stack.json(key, "policy")) if stack.arn(role) in _roles(stack, each)]
     return allowed(given, action, stack.arn(key), stack.context)
 

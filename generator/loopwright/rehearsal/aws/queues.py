@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from loopwright.rehearsal.aws.errors import UnknownError
+from loopwright.rehearsal.aws.metrics import MINUTE, minute
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,12 +61,14 @@ class Queues:
     Args:
         stack: The stack.
         clock: The clock that messages are stamped and deleted by.
-        metrics: Where ``publish`` puts the counts; None: nowhere.
+        metrics: Where the counts are put, by the minute while a queue is active; None: nowhere.
     """
 
     def __init__(self, stack: Stack, clock: Clock, metrics: Metrics | None = None) -> None:
         self._stack, self._clock, self._metrics = stack, clock, metrics
         self._queues = {node.id: _queue(stack, node) for node in stack.of("queue")}
+        self._reporting: set[str] = set()
+        """The ids of the queues whose next report is planned."""
 
     def at(self, value: object) -> Node | None:
         """Return the queue that an ARN or a URL names; None where the stack has none."""
@@ -74,7 +78,7 @@ class Queues:
         """Put a message into a queue; who may do so is for the caller to know."""
         found = self._queues[queue.id]
         found.messages.append(Message(body=body, attributes=dict(attributes), sent=self._clock.now))
-        found.called = self._clock.now
+        self._use(queue)
 
     def messages(self, queue: Node) -> tuple[Message, ...]:
         """Return what waits in a queue, the oldest first."""
@@ -86,17 +90,23 @@ class Queues:
         """Delete what waits in a queue, as a person does who has looked at it."""
         found = self._queues[queue.id]
         found.messages.clear()
-        found.called = self._clock.now
+        self._use(queue)
 
-    def publish(self) -> None:
-        """Put how many messages wait in each active queue now; SQS does so every minute."""
-        now = self._clock.now
-        for queue in self._queues.values():
-            queue.expire(now)
-            active = queue.messages or (queue.called is not None and now - queue.called <= ACTIVE)
-            if active and self._metrics is not None:
-                dimensions, count = {"QueueName": queue.name}, float(len(queue.messages))
-                self._metrics.put("AWS/SQS", "ApproximateNumberOfMessagesVisible", dimensions, count, now, unit="Count")
+    def _use(self, queue: Node) -> None:
+        self._queues[queue.id].called = self._clock.now
+        if self._metrics is not None and queue.id not in self._reporting:
+            self._reporting.add(queue.id)
+            self._clock.at(minute(self._clock.now) + MINUTE, partial(self._report, queue.id, self._metrics))
+
+    def _report(self, queue: str, metrics: Metrics) -> None:
+        found, now = self._queues[queue], self._clock.now
+        found.expire(now)
+        if not found.messages and (found.called is None or now - found.called > ACTIVE):
+            self._reporting.discard(queue)
+            return
+        dimensions, count = {"QueueName": found.name}, float(len(found.messages))
+        metrics.put("AWS/SQS", "ApproximateNumberOfMessagesVisible", dimensions, count, now, unit="Count")
+        self._clock.after(MINUTE, partial(self._report, queue, metrics))
 
 
 def _queue(stack: Stack, node: Node) -> _Queue:

@@ -7,8 +7,10 @@ emulates is an ``UnknownError``, which no handler can take for an answer of AWS.
 
 from __future__ import annotations
 
+import pickle
 from copy import deepcopy
-from functools import cache, wraps
+from functools import cache, partial, wraps
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from botocore.exceptions import ClientError, ParamValidationError
@@ -29,6 +31,10 @@ __all__ = ["Answer", "Request", "given", "invalid", "listed", "operation", "refu
 Request: TypeAlias = "Mapping[str, Any]"
 Answer: TypeAlias = "dict[str, Any]"
 Owner = TypeVar("Owner")
+Document = TypeVar("Document", bound="Mapping[str, Any]")
+
+REMEMBERED = 4096
+"""How many requests and answers of an operation that were found right are remembered."""
 
 
 def refused(name: str, code: str, message: str) -> ClientError:
@@ -66,17 +72,46 @@ def operation(
     """
 
     def decorate(method: Callable[[Owner, Request], Answer | None]) -> Callable[..., Answer]:
+        asked = _Checked(partial(_check_request, service, name, known))
+        answered = _Checked(partial(_check_answer, service, name))
+
         @wraps(method)
         def call(self: Owner, **request: Any) -> Answer:
-            _check_request(model(service, name), request, known)
-            answer = method(self, deepcopy(request)) or {}
-            _check_answer(model(service, name), answer)
-            return deepcopy(answer)
+            return answered.copy(method(self, asked.copy(request)) or {})
 
         call.__dict__["operation"] = name
         return call
 
     return decorate
+
+
+class _Checked:
+    """A check that is made once for documents which are the same to the byte.
+
+    Args:
+        check: Raises where a document is wrong, whatever was checked before.
+    """
+
+    def __init__(self, check: Callable[[Mapping[str, Any]], None]) -> None:
+        self._check = check
+        self._right: set[bytes] = set()
+
+    def copy(self, document: Document) -> Document:
+        """Check a document, and return a copy that shares nothing with it."""
+        try:
+            # Types are part of a pickle, so that a number and a truth of the same value are not taken for each other.
+            written = pickle.dumps(document, pickle.HIGHEST_PROTOCOL)
+        except (AttributeError, TypeError, pickle.PicklingError):
+            self._check(document)
+            return deepcopy(document)
+        digest = sha256(written).digest()
+        if digest not in self._right:
+            self._check(document)
+            if len(self._right) >= REMEMBERED:
+                self._right.clear()
+            self._right.add(digest)
+        copied: Document = pickle.loads(written)  # noqa: S301 - what was written just now
+        return copied
 
 
 @cache
@@ -92,7 +127,8 @@ def model(service: str, name: str) -> OperationModel:
     return _service(service).operation_model(name)
 
 
-def _check_request(of: OperationModel, request: Request, known: Collection[str]) -> None:
+def _check_request(service: str, name: str, known: Collection[str], request: Request) -> None:
+    of = model(service, name)
     report = ParamValidator().validate(request, of.input_shape)
     if report.has_errors():
         raise ParamValidationError(report=report.generate_report())
@@ -102,7 +138,8 @@ def _check_request(of: OperationModel, request: Request, known: Collection[str])
         raise unknown(f"{', '.join(strange)} of {of.name}")
 
 
-def _check_answer(of: OperationModel, answer: Answer) -> None:
+def _check_answer(service: str, name: str, answer: Request) -> None:
+    of = model(service, name)
     if of.output_shape is None:
         wrong = "there is none" if answer else ""
     else:
