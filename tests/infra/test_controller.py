@@ -187,9 +187,26 @@ def test_new_data_is_looked_for_where_it_counts(world, monkeypatch):
 @pytest.mark.parametrize("code", ["ResourceLimitExceeded", "ConflictException"])
 def test_a_refused_start_is_no_retraining(world, code):
     world.failing["start_pipeline_execution"] = refused(code)
-    assert not wake({"reason": "manual"})["start"]
+    told = wake({"reason": "manual"})
+    assert (told["decided"]["start"], told["start"]) == (True, False)
+    assert (told["decided"]["page"], bool(told["page"])) == ("", code == "ResourceLimitExceeded")
     assert world.metrics["Retrainings"] == 0
     assert len(world.pages) == (code == "ResourceLimitExceeded")
+
+
+def test_all_that_a_decision_follows_from_is_recorded(world):
+    """Of an execution of long ago too: it may be the one that a recovery began with. And a page has to fit into SNS."""
+    for number in range(320):
+        arn = world.execution("Failed" if number < 310 else "Succeeded", reason="recovery", days=400 - number)
+        world.probed(arn, go=False, explanation="x" * 2000)
+    world.parameter = "?"
+    told = wake()
+    state = controller.read(controller.settings(), manual=False)
+    assert [each["arn"] for each in told["state"]["executions"]] == [each.arn for each in state.executions]
+    assert len(state.executions) == aws.ITEM_LIMIT
+    assert told["decided"] == {key: told[key] for key in told["decided"]}
+    (page,) = world.pages
+    assert len(page["Message"].encode()) < 256 * 1024
 
 
 @pytest.mark.parametrize("operation", ["put_object", "put_metric_data", "publish"])

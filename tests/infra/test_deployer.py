@@ -6,7 +6,7 @@ import json
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
-from fakes import refused
+from fakes import IMAGE, refused
 from handlers.variables import SettingsError
 from strict_client import Crash
 from wakeups import DEPLOYER, lines, released, serving_world, version
@@ -145,7 +145,11 @@ def test_an_answer_that_is_lost_is_no_refusal(world, monkeypatch):
 def test_a_refused_deployment_is_told_and_tried_again(world, operation):
     world.package(1)
     world.failing[operation] = refused("ResourceLimitExceeded")
-    assert "refused" in wake()["outcome"]
+    told = wake()
+    assert "refused" in told["outcome"]
+    # What was decided, and from what, stays apart from what became of it.
+    assert (told["decided"]["page"], told["page"]) == ("", "version 1 is refused: ResourceLimitExceeded")
+    assert (told["decided"]["deploy"]["version"], told["image"]) == (1, IMAGE)
     assert [each["Subject"] for each in world.pages] == ["churn dev: version 1 is refused: ResourceLimitExceeded"]
     assert world.marks(1) in {None, "waiting"}
     world.failing.clear()

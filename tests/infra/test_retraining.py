@@ -20,6 +20,10 @@ ALL = {"alarms": alarm(drift="ALARM", quality="ALARM"), "manual": True}
 DRIFT = {"alarms": alarm(drift="ALARM")}
 
 
+def ago(hours):
+    return START - timedelta(hours=hours)
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -81,6 +85,18 @@ DRIFT = {"alarms": alarm(drift="ALARM")}
         (DRIFT | {"executions": ran(("Failed", 95), ("Failed", 99), ("Rejected", 99))}, "back-off"),
         (DRIFT | {"executions": ran(("Failed", 96), ("Failed", 99), ("Rejected", 99))}, "drift"),
         (DRIFT | {"executions": ran(("Rejected", 28 * 24), *[("Rejected", 9999)] * 40)}, "drift"),
+        # Drift that goes on after a model was made for it says nothing new for as long as the schedule is, or a week
+        (DRIFT | {"drift_since": ago(200), "executions": ran(("Better", 30))}, "settling"),
+        (DRIFT | {"drift_since": ago(200), "executions": ran(("Succeeded", 7 * 24 - 1))}, "settling"),
+        (DRIFT | {"drift_since": ago(200), "executions": ran(("Better", 23))}, "settling"),
+        (DRIFT | {"drift_since": ago(22), "executions": ran(("Better", 23))}, "cool-down"),
+        (DRIFT | {"drift_since": ago(200), "executions": ran(("Better", 7 * 24))}, "drift"),
+        (DRIFT | {"drift_since": ago(29), "executions": ran(("Better", 30))}, "drift"),
+        (DRIFT | {"drift_since": ago(200), "executions": ran(("Failed", 49))}, "drift"),
+        (DRIFT | {"drift_since": ago(200), "executions": ran(("Failed", 49), ("Better", 60))}, "settling"),
+        (DRIFT | {"drift_since": ago(900), "executions": ran(("Failed", 2), ("Better", 800))}, "back-off"),
+        (DRIFT | {"drift_since": ago(200), "executions": ran(("Rejected", 49))}, "drift"),
+        (DRIFT | {"drift_since": None, "executions": ran(("Better", 30))}, "drift"),
     ],
 )
 def test_every_branch(changes, reason):
@@ -108,6 +124,12 @@ def test_a_person_is_called_where_a_person_is_needed(changes, page):
     assert decide(replace(CALM, **changes), POLICY, START).page == page
 
 
+def test_drift_that_goes_on_waits_for_the_schedule_where_that_is_longer_than_a_week():
+    drifting = replace(CALM, **DRIFT, drift_since=ago(900), executions=ran(("Better", 14 * 24)))
+    assert decide(drifting, replace(POLICY, schedule_days=30, max_age_days=None), START).reason == "settling"
+    assert decide(drifting, replace(POLICY, schedule_days=None, max_age_days=None), START).reason == "drift"
+
+
 def test_limits_of_the_month_are_those_of_the_calendar():
     policy = replace(POLICY, max_per_month=1)
     first = replace(CALM, executions=ran(("Succeeded", 9 * 24 + 9.6)), **DRIFT)
@@ -129,6 +151,7 @@ states = st.builds(
         st.sampled_from(["OK", "OK", "ALARM", "INSUFFICIENT_DATA", "MISSING"]),
     ),
     quality_since=st.none() | times,
+    drift_since=st.none() | times,
     executions=executions,
     spend_usd=st.one_of(st.none(), st.floats(0, 400), st.sampled_from([float("nan"), float("inf"), 1.0, 1.0])),
     newest_data=st.none() | times,

@@ -189,7 +189,12 @@ def looked_within_the_age(account):
     wake = account.wake
     if wake.to != "controller" or wake.ended != "returned" or account.clock() < waits.aged(account):
         return ""
-    idle = wake.told["reason"] in {"no-reason", "cool-down", "back-off"} and account.clock() >= waits.steady(account)
+    idle = wake.told["reason"] in {
+        "no-reason",
+        "settling",
+        "cool-down",
+        "back-off",
+    } and account.clock() >= waits.steady(account)
     return idle and f"looked on {waits.looked(account)}, and said {wake.told['reason']}"
 
 
@@ -262,6 +267,7 @@ def reason_holds(account, told):
         "broken-data": account.alarm("data"),
         "budget": bool(within_the_budget(account)),
         "month-full": bool(within_the_month(account)),
+        "settling": waiting and account.alarm("drift") and min(asking.values()) == waits.settled(account),
         "cool-down": waiting and not waits.in_vain(account),
         "back-off": waiting and bool(waits.in_vain(account)),
         "no-reason": not asking and account.wake.asked != "manual",

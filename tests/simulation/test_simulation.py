@@ -27,7 +27,8 @@ MOST_UNNOTICED = 1000
 
 CONTROLLER_SAYS = {
     *("quality", "recovery", "drift", "schedule", "age", "manual"),
-    *("paused", "unreadable", "in-flight", "broken-data", "budget", "month-full", "cool-down", "back-off", "no-reason"),
+    *("paused", "unreadable", "in-flight", "broken-data", "budget", "month-full", "settling", "cool-down", "back-off"),
+    "no-reason",
     *("failed", "crashed"),
 }
 DEPLOYER_SAYS = {

@@ -51,6 +51,18 @@ def slowed(account):
     return _after_last(account, rejections(account) + max(failed - 1, 0))
 
 
+def settled(account):
+    """Return when drift counts again that was there before the last model was made: not within a week."""
+    made = (
+        each["StartTime"]
+        for each in account.visible()
+        if each["PipelineExecutionStatus"] == "Succeeded" and each["PipelineExecutionArn"] not in account.rejected
+    )
+    last = max(made, default=ALWAYS)
+    turned = account.turned.get(worlds.ALARMS["drift"], ALWAYS)
+    return last + max(worlds.POLICY["schedule_days"], 7) * DAY if turned <= last > ALWAYS else ALWAYS
+
+
 def spaced(account):
     """Return when it may in a recovery."""
     return max([steady(account), *(each["StartTime"] + RECOVERY_EVERY for each in account.visible()[:1])])
@@ -104,7 +116,7 @@ def asked(account):
     """Return what asks for a retraining: by reason, from when on it asks, and when it may be answered."""
     found = {"schedule": (scheduled(account), slowed(account)), "age": (aged(account), steady(account))}
     if account.alarm("drift"):
-        found["drift"] = (ALWAYS, slowed(account))
+        found["drift"] = (ALWAYS, max(slowed(account), settled(account)))
     if recovering(account):
         found["recovery"] = (ALWAYS, spaced(account))
     elif alarm_is_new(account):

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
     from .variables import Variables
 
-TEXT_LIMIT, ITEM_LIMIT, DEPTH_LIMIT = 1024, 50, 8
+# All executions that the controller reads: a decision is recorded with the whole of what it follows from.
+TEXT_LIMIT, ITEM_LIMIT, DEPTH_LIMIT = 1024, 300, 8
 # With these, a call ends within the functions' own time limit, whatever the service does.
 CLIENT = Config(
     retries={"mode": "adaptive", "total_max_attempts": 5}, connect_timeout=5, read_timeout=20, tcp_keepalive=True

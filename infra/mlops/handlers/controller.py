@@ -121,8 +121,9 @@ def _read_pause(settings: Settings) -> dict[str, bool]:
 def _read_alarms(settings: Settings) -> dict[str, Any]:
     found = aws.alarms(tuple(settings.alarms.values()))
     states = {role: found[name]["StateValue"] for role, name in settings.alarms.items()}
-    changed = found[settings.alarms["quality"]].get("StateTransitionedTimestamp") if "quality" in states else None
-    return {"alarms": states, "quality_since": changed and changed.astimezone(UTC)}
+    changed = {role: found[name].get("StateTransitionedTimestamp") for role, name in settings.alarms.items()}
+    since = {f"{role}_since": changed.get(role) for role in ("quality", "drift")}
+    return {"alarms": states} | {name: time and time.astimezone(UTC) for name, time in since.items()}
 
 
 def _read_executions(settings: Settings) -> dict[str, tuple[Execution, ...]]:
@@ -239,14 +240,16 @@ def handler(event: Any, context: Any) -> Any:
     with aws.awake("controller", context) as wake:
         known, said = settings(), event if isinstance(event, dict) else {}
         state = read(known, manual=said.get("reason") == "manual", scheduled=said.get("reason") == SCHEDULED)
-        decision, outcome = decide(state, known.policy, wake.now), ""
-        if decision.start:
-            decision, outcome = start(known, state, decision, wake.now)
+        decided = decide(state, known.policy, wake.now)
+        decision, outcome = decided, ""
+        if decided.start:
+            decision, outcome = start(known, state, decided, wake.now)
         probe = latest(state.executions)
         told = vars(decision) | {
             "outcome": outcome,
             "woken_by": aws.woken_by(event),
             "last_probe": probe,
+            "decided": decided,
             "state": state,
             "policy": known.policy,
         }

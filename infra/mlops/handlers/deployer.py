@@ -269,7 +269,8 @@ def handler(event: Any, context: Any) -> Any:
         known = settings()
         state = read(known)
         decision = decide(state, known.blueprint.image)
-        told = vars(decision) | {"woken_by": aws.woken_by(event), "state": state}
+        about = {"decided": decision, "state": state, "image": known.blueprint.image}
+        told = vars(decision) | {"woken_by": aws.woken_by(event), **about}
         # A mark ends what the page is about: were it made first, a crash between the two would leave nobody told.
         known.teller.page(wake, told)
         outcome, page = carry_out(known, state, decision)

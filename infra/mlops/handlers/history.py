@@ -84,6 +84,19 @@ def looked(executions: Sequence[Execution]) -> datetime | None:
     return next((each.started for each in executions if each.status == SUCCEEDED), None)
 
 
+def answered(changed: datetime | None, executions: Sequence[Execution]) -> datetime | None:
+    """Return when the execution started whose model answers an alarm that fires; None where none does.
+
+    The alarm has not changed since: it is the one that there was, or nothing has been seen of the new model yet.
+
+    Args:
+        changed: When the alarm began to fire; None: not known, then nothing has answered it.
+        executions: The newest first.
+    """
+    made = next((each for each in executions if each.status == SUCCEEDED and (not each.probe or each.probe.go)), None)
+    return made.started if made and changed is not None and changed <= made.started else None
+
+
 def recovering(executions: Sequence[Execution], now: datetime) -> bool:
     """Tell whether the loop recovers from a quality alarm: it looks every three days, whatever the last look found.
 

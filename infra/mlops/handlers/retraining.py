@@ -22,6 +22,9 @@ __all__ = ["REASONS", "Decision", "Execution", "Policy", "Probe", "State", "deci
 LONGEST_EXECUTION = timedelta(hours=24)
 LONGEST_BACK_OFF_DAYS = 28
 MOST_DOUBLINGS = 10
+DRIFT_AGAIN_DAYS = 7
+"""So long a new model is waited for to show whether the drift that it was made for is over; longer where the schedule
+is: a traffic of once a week, or none, says nothing before."""
 PAGE_AFTER_FAILURES = 3
 REASONS = ("quality", "recovery", "drift", "new-data", "schedule", "age", "manual")
 """Why a retraining starts, the strongest first."""
@@ -55,6 +58,8 @@ class State:
     """States by role."""
     quality_since: datetime | None = None
     """When the quality alarm last changed its state. Where that is not known, it never counts as a new alarm."""
+    drift_since: datetime | None = None
+    """When the drift alarm last changed its state. Where that is not known, it counts as a new alarm."""
     executions: tuple[Execution, ...] = ()
     """The newest first."""
     spend_usd: float | None = None
@@ -93,7 +98,9 @@ def decide(state: State, policy: Policy, now: datetime) -> Decision:
         return Decision(start=False, reason="no-reason", explanation="nothing, because nothing asks for a retraining")
     ripe = [reason for reason, until in asked.items() if until <= now]
     if not ripe:
-        return replace(_waiting(state, min(asked.values())), wanted=wanted)
+        until = min(asked.values())
+        settles = asked.get("drift") == until == _settled(state, policy, now)
+        return replace(_settling(until) if settles else _waiting(state, until), wanted=wanted)
     return Decision(start=True, reason=ripe[0], explanation=f"retrain, because of {', '.join(ripe)}", wanted=wanted)
 
 
@@ -107,7 +114,8 @@ def _paused(state: State, _policy: Policy, _now: datetime) -> Decision | None:
 
 def _unreadable(state: State, _policy: Policy, _now: datetime) -> Decision | None:
     odd = [f"execution {each.arn} is {each.status}" for each in state.executions if not _known(each.status)]
-    gone = [f"the {role} alarm does not exist" for role, value in state.alarms.items() if value == "MISSING"]
+    # Sorted: JSON knows no order of names, and the record has to give the same words again.
+    gone = [f"the {role} alarm does not exist" for role, value in sorted(state.alarms.items()) if value == "MISSING"]
     spent = state.spend_usd is not None and math.isfinite(state.spend_usd)
     found = [*state.unreadable, *gone, *odd] or ([] if spent else ["the spend is not known"])
     if found:
@@ -150,6 +158,11 @@ def _month_full(state: State, policy: Policy, now: datetime) -> Decision | None:
     return _nothing("month-full", because, "max_per_month stops retraining")
 
 
+def _settling(until: datetime) -> Decision:
+    because = "the new model has to show whether the drift is over"
+    return _nothing("settling", f"{because}: it waits until {until:%Y-%m-%d %H:%M} UTC")
+
+
 def _waiting(state: State, until: datetime) -> Decision:
     streak, failures = history.fruitless(state.executions), history.failures(state.executions)
     reason, because = "cool-down", "the last retraining has to show its effect"
@@ -165,6 +178,7 @@ def _asked(state: State, policy: Policy, now: datetime) -> dict[str, datetime]:
 
     The cool-down and the back-off after failures are in the way of each but a person's. What found no better model
     slows down all that would only look for the same again; it is in the way neither of a recovery nor of the age.
+    Drift that goes on after a new model was made waits until more than a few rows can have been seen of that.
     """
     streak = history.fruitless(state.executions)
     rejections = sum(each.rejected for each in streak)
@@ -181,7 +195,7 @@ def _asked(state: State, policy: Policy, now: datetime) -> dict[str, datetime]:
     found = {
         "quality": steady if new else None,
         "recovery": spaced if recovering else max(spaced, slowed) if firing and not new else None,
-        "drift": slowed if state.alarms.get("drift") == "ALARM" else None,
+        "drift": max(slowed, _settled(state, policy, now)) if state.alarms.get("drift") == "ALARM" else None,
         "new-data": slowed if fresh else None,
         "schedule": slowed if state.scheduled or _due(looked, _stretched(policy, rejections), now) else None,
         "age": steady if _due(looked, policy.max_age_days, now) else None,
@@ -199,6 +213,12 @@ def _after(state: State, policy: Policy, now: datetime, doublings: int) -> datet
         doubled = max(hours, 1.0) * 2 ** min(doublings, MOST_DOUBLINGS)
         hours = min(doubled, max(hours, LONGEST_BACK_OFF_DAYS * 24.0))
     return state.executions[0].started + timedelta(hours=hours)
+
+
+def _settled(state: State, policy: Policy, now: datetime) -> datetime:
+    """Return from when on drift that has not ended counts again, after a model was made."""
+    answered = history.answered(state.drift_since, state.executions)
+    return answered + timedelta(days=max(policy.schedule_days or 0, DRIFT_AGAIN_DAYS)) if answered else now
 
 
 def _stretched(policy: Policy, rejections: int) -> float | None:

@@ -199,10 +199,12 @@ def _obstacle(state: State, endpoint: Endpoint, wanted: Package, image: str) -> 
     if fault := endpoint.oddity or fault_of(wanted, state.sha256, image):
         because = f"version {wanted.version} is refused: {fault}"
         return _nothing("refused", because, page=f"version {wanted.version} is refused")
-    if gone := [name for name, value in state.alarms.items() if value == "MISSING"]:
+    # Sorted: JSON knows no order of names, and the record has to give the same words again.
+    alarms = sorted(state.alarms.items())
+    if gone := [name for name, value in alarms if value == "MISSING"]:
         because = f"the rollback alarm {gone[0]} does not exist"
         return _nothing("no-alarm", because, page="a rollback alarm is missing")
-    firing = [name for name, value in state.alarms.items() if value == "ALARM"]
+    firing = [name for name, value in alarms if value == "ALARM"]
     if firing and endpoint.version is not None:  # an endpoint without any model answers with errors, as it should
         # It would end the deployment at once, and the version would be taken for a bad one.
         because = f"{', '.join(firing)} is in ALARM already; version {wanted.version} waits"
