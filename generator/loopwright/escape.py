@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["FILTERS", "one_line"]
+__all__ = ["FILTERS", "markdown_cell", "one_line"]
 
 _SHORT = {'"': r"\"", "\\": r"\\", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
 _MARKDOWN = re.compile(r"[\\`*_\[\]<>&|~$]")
@@ -39,9 +39,14 @@ def _json(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)[1:-1]
 
 
+def markdown_cell(text: str) -> str:
+    """Escape text that begins no line of GitHub's Markdown: no markup, no HTML, no mathematics, no end of a cell."""
+    return _MARKDOWN.sub(r"\\\g<0>", one_line(text))
+
+
 def _markdown(text: str) -> str:
-    """Escape inline text of GitHub's Markdown: no markup, no HTML, no mathematics, no list or heading at the start."""
-    escaped = _MARKDOWN.sub(r"\\\g<0>", one_line(text))
+    """Escape text that begins a line of it, too: no list and no heading."""
+    escaped = markdown_cell(text)
     return _MARKDOWN_START.sub(lambda found: f"{found[1]}\\{found[2]}" if found[1] else f"\\{found[3]}", escaped)
 
 

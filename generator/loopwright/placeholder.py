@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from loopwright.graph.model import ResourceGraph
 
-__all__ = ["FOUNDATION", "NO_IMAGE", "PLACEHOLDER", "image_digest", "whole"]
+__all__ = ["FOUNDATION", "NO_IMAGE", "PLACEHOLDER", "image_digest", "set_digest", "whole"]
 
 PLACEHOLDER = "sha256:" + "0" * 64
 NO_IMAGE = "no image yet: imageDigest is not set, so this shows what there will be once it is"
@@ -46,11 +46,22 @@ def whole(
     Raises:
         LoopwrightError: The program cannot be evaluated.
     """
-    infra, given = project / "infra", dict(settings or {})
-    key = f"{_mapping(infra / 'Pulumi.yaml').get('name')}:imageDigest"
-    # Looked up rather than evaluated: an evaluation takes seconds.
-    bare = not (given.get(key) or (_mapping(infra / f"Pulumi.{stack}.yaml").get("config") or {}).get(key))
+    given, key = dict(settings or {}), _key(project)
+    bare = not (given.get(key) or set_digest(project, stack))
     return load(project, stack, settings=given | ({key: PLACEHOLDER} if bare else {}), python=python), bare
+
+
+def set_digest(project: Path, stack: str) -> str:
+    """Return the digest that a stack's settings have; empty where there is no image yet.
+
+    Looked up rather than evaluated: an evaluation takes seconds.
+    """
+    config = _mapping(project / "infra" / f"Pulumi.{stack}.yaml").get("config")
+    return str((config if isinstance(config, dict) else {}).get(_key(project)) or "")
+
+
+def _key(project: Path) -> str:
+    return f"{_mapping(project / 'infra' / 'Pulumi.yaml').get('name')}:imageDigest"
 
 
 def _mapping(file: Path) -> dict[str, Any]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from loopwright import documents
 from loopwright.backtest import words
 from loopwright.backtest.document import document
 from loopwright.backtest.lines import changes, write
 from loopwright.backtest.project import Project
 from loopwright.backtest.study import studied
-from loopwright.errors import DataError, TargetError
+from loopwright.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -85,27 +85,12 @@ def backtest(folder: Path, asked: Asked, tell: Callable[[str], None]) -> Found:
     study = studied(header, windows, asked.cost, lambda plays: project.loops(header, plays))
     found = document(study)
     tell("writing the report")
-    files = _report(project, found, asked.report or project.folder / "reports" / "backtest")
+    place = asked.report or project.folder / "reports" / "backtest"
+    files = documents.write(project, "backtest", found, words.markdown(found), place)
     wanted = changes(study.settings[study.standing.name], study.settings[study.proposed.name])
     if asked.write and wanted:
         write(project.folder / "loop.yaml", wanted)
     return Found(document=found, files=files, trained=header["trained"], written=bool(asked.write and wanted))
-
-
-def _report(project: Project, found: dict[str, Any], folder: Path) -> list[Path]:
-    files = [folder / f"backtest.{kind}" for kind in ("json", "md", "html")]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        files[0].write_text(json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-        files[1].write_text(words.markdown(found), encoding="utf-8")
-    except OSError as error:
-        raise TargetError(
-            f"the report cannot be written into {folder}",
-            because=str(error.strerror or error),
-            attempt="name another folder with --report",
-        ) from error
-    project.page(files[0], files[2])
-    return files
 
 
 def lines(found: Found) -> Iterator[str]:

@@ -1,11 +1,9 @@
-"""What runs in the project's own environment: the loss matrix, the loop as its code has it, and the page."""
+"""What runs in the project's own environment: the loss matrix, and the loop as its code has it."""
 
 from __future__ import annotations
 
 import json
-import subprocess
 import tempfile
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,26 +12,21 @@ import numpy as np
 
 from loopwright.backtest.play.days import Played
 from loopwright.errors import LoopwrightError
-from loopwright.graph.load import interpreter, without_secrets
+from loopwright.graph.load import interpreter
+from loopwright.programs import Programs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from typing import IO
+    from collections.abc import Callable, Mapping, Sequence
 
 __all__ = ["Project"]
 
-GRACE = 20
-"""Seconds that the project's program has to stop."""
-LAST = 3
-"""Lines of a traceback that are told."""
-
 
 @dataclass(frozen=True, kw_only=True)
-class Project:
+class Project(Programs):
     """A generated repository, and the python that has its packages."""
 
-    folder: Path
-    python: Path
+    doing = "backtest"
+    kept = ": what is trained is kept"
 
     @classmethod
     def at(cls, folder: Path) -> Project:
@@ -61,7 +54,7 @@ class Project:
             LoopwrightError: It cannot be made; the project says why.
         """
         found: dict[str, Any] = {}
-        with self._started("-m", "ml", "matrix", *words, stdin=None) as lines:
+        with self.started("-m", "ml", "matrix", *words) as lines:
             for line in lines:
                 if line.startswith("{"):
                     found = json.loads(line)
@@ -77,7 +70,7 @@ class Project:
             stdin.write(request)
             stdin.seek(0)
             script = str(Path(__file__).with_name("replay.py"))
-            with self._started(script, str(self.folder), stdin=stdin) as lines:
+            with self.started(script, str(self.folder), stdin=stdin) as lines:
                 done = json.loads("".join(lines))
         return [
             Played(
@@ -88,64 +81,3 @@ class Project:
             )
             for each in done
         ]
-
-    def page(self, document: Path, target: Path) -> None:
-        """Draw the page of a document."""
-        with self._started(
-            "-m", "ml", "backtest", str(document.absolute()), str(target.absolute()), stdin=None
-        ) as lines:
-            list(lines)
-
-    @contextmanager
-    def _started(self, *words: str, stdin: IO[str] | None) -> Iterator[Iterator[str]]:
-        """Run a program of the project and yield the lines that it prints; it does not outlive the block."""
-        environment = without_secrets() | {"PYTHONUTF8": "1"}
-        with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
-            process = subprocess.Popen(  # noqa: S603 - the project's python, words as a list
-                [str(self.python), *words],
-                cwd=self.folder,
-                env=environment,
-                stdin=stdin or subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=said,
-                text=True,
-                # Ctrl-C reaches us alone, and what we start is told to end by us.
-                start_new_session=True,
-            )
-            assert process.stdout  # noqa: S101 - it is a pipe
-            try:
-                yield iter(process.stdout)
-                process.wait()
-            finally:
-                _end(process)
-            said.seek(0)
-            if process.returncode:
-                raise _failed(said.read())
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    """Ask the program to stop, and stop it where it does not; its workers end with it."""
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(GRACE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-    if process.stdout:
-        process.stdout.close()
-
-
-def _failed(stderr: str) -> LoopwrightError:
-    """Pass on what the project's program says, and of an accident the last lines."""
-    told = stderr.rpartition("error: ")[2] if "Traceback" not in stderr else ""
-    what, _, rest = told.partition("\n  because: ")
-    because, _, attempt = rest.partition("\n  try: ")
-    if attempt:
-        return LoopwrightError(what, because=because, attempt=attempt.strip())
-    lines = [line.rstrip() for line in stderr.splitlines() if line.strip()]
-    return LoopwrightError(
-        "the project's own code failed in the backtest",
-        because="\n    ".join(lines[-LAST:]) or "it ended without a word",
-        attempt="mend it (or run `make setup`, if a package is missing) and run it again: what is trained is kept",
-    )

@@ -75,15 +75,17 @@ class Execution:
         return next((outcome.reason for outcome in self.outcomes if outcome.status == "Failed"), "")
 
 
-def execute(
+def execute(  # noqa: PLR0913 - what a definition leaves open
     definition: Mapping[str, Any],
     *,
     parameters: Mapping[str, str],
     command: Sequence[str],
     root: Path,
     name: str,
+    arn: str = "",
     cache: Cache | None = None,
     environment: Mapping[str, str] | None = None,
+    program: Path | None = None,
 ) -> Execution:
     """Execute a definition.
 
@@ -93,28 +95,31 @@ def execute(
         command: What stands for the image's entry point; the container's arguments are appended.
         root: A folder: `s3/` in it are the buckets, `jobs/NAME/` the folders of this execution's jobs.
         name: The execution's id.
+        arn: Its ARN; one of an account that nobody has, where it is not given.
         cache: Answers of earlier executions, and those of this one from now on.
         environment: Variables that a process on this machine needs, beside those of the definition.
+        program: The folder that containers start in, as the image says; an empty one where it is not given.
 
     Raises:
         LoopwrightError: A parameter has no value, or the definition cannot be executed.
     """
     run = _Run(
-        execution=Execution(scope=Scope(parameters=_parameters(definition, parameters), execution=_facts(name))),
+        execution=Execution(scope=Scope(parameters=_parameters(definition, parameters), execution=_facts(name, arn))),
         command=command,
         objects=Objects(root / "s3"),
         jobs=root / "jobs" / name,
         name=name,
         cache={} if cache is None else cache,
         environment=environment or {},
+        program=program,
     )
     run.steps(definition["Steps"])
     return run.execution
 
 
-def _facts(name: str) -> dict[str, str]:
-    arn = f"arn:aws:sagemaker:eu-west-1:123456789012:pipeline/local/execution/{name}"
-    return {"PipelineExecutionId": name, "PipelineExecutionArn": arn, "PipelineName": "local"}
+def _facts(name: str, arn: str) -> dict[str, str]:
+    arn = arn or f"arn:aws:sagemaker:eu-west-1:123456789012:pipeline/local/execution/{name}"
+    return {"PipelineExecutionId": name, "PipelineExecutionArn": arn, "PipelineName": arn.split("/")[-3]}
 
 
 def _parameters(definition: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
@@ -137,6 +142,7 @@ class _Run:
     name: str
     cache: Cache
     environment: Mapping[str, str]
+    program: Path | None
     taken: dict[str, str] = field(default_factory=dict)
     """The branch that each condition chose."""
 
@@ -271,7 +277,7 @@ class _Run:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         variables = {**kept, **self.environment, **shared, **arguments.get("Environment", {}), "OPT_ML": str(root)}
         return processes.Container(
-            command=[*self.command, *told], folder=here, environment=variables, log=home / "log.txt"
+            command=[*self.command, *told], folder=self.program or here, environment=variables, log=home / "log.txt"
         )
 
     def _files(self, step: Step, arguments: Mapping[str, Any]) -> Iterator[tuple[str, Path]]:

@@ -43,11 +43,12 @@ def hand_processing(arguments: Mapping[str, Any], root: Path, objects: Objects) 
     """Upload the results of a processing job; return what its Describe call says."""
     for output in _outputs(arguments):
         objects.store(_local(root, output["LocalPath"]), output["S3Uri"])
-    outputs = {output["OutputName"]: output for output in arguments["ProcessingOutputConfig"]["Outputs"]}
+    config = arguments.get("ProcessingOutputConfig", {})
+    outputs = {output["OutputName"]: output for output in config.get("Outputs", ())}
     return {
         **arguments,
         "ProcessingJobStatus": "Completed",
-        "ProcessingOutputConfig": {**arguments["ProcessingOutputConfig"], "Outputs": outputs},
+        "ProcessingOutputConfig": {**config, "Outputs": outputs},
     }
 
 

@@ -28,6 +28,7 @@ COMMANDS = {
     "rollback": ("ml.registry:rollback", "make the version that the champion replaced the champion again"),
     "matrix": ("ml.backtest.matrix:main", "train and judge models of many days (loopwright backtest plays on them)"),
     "backtest": ("ml.backtest.page:main", "draw the page of a backtest"),
+    "rehearsal": ("ml.rehearsal.page:main", "draw the page of a rehearsal"),
     "fetch": ("ml.registry:fetch", "put the champion's model into FOLDER"),
 }
 

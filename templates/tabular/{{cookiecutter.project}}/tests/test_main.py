@@ -20,13 +20,13 @@ STAGES = ("prepare", "probe", "train", "evaluate", "gates", "register")
 
 
 def test_every_command_has_a_function() -> None:
-    others = {"job", "monitor", "serve", "versions", "promote", "rollback", "fetch", "matrix", "backtest"}
-    assert set(entry.COMMANDS) == {*STAGES, *others}
+    others = {"job", "monitor", "serve", "versions", "promote", "rollback", "fetch", "matrix"}
+    assert set(entry.COMMANDS) == {*STAGES, *others, "backtest", "rehearsal"}
     for command, (place, _) in entry.COMMANDS.items():
         module, _, function = place.partition(":")
         assert callable(getattr(importlib.import_module(module), function))
-        places = {f"ml.{command}:main", f"ml.registry:{command}", "ml.backtest.matrix:main", "ml.backtest.page:main"}
-        assert place in places
+        pages = {f"ml.{command}.page:main", "ml.backtest.matrix:main"}
+        assert place in {f"ml.{command}:main", f"ml.registry:{command}", *pages}
 
 
 def called(monkeypatch: pytest.MonkeyPatch, words: list[str], error: Exception | None = None) -> tuple[int, list[str]]:

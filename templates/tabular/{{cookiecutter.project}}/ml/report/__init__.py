@@ -1,1 +1,1 @@
-"""Pages: html, markup and charts of all of them; findings, moves and periods are of the monitor's (`ml/page.py`)."""
+"""Pages: what all of them are drawn with; findings, moves and periods are of the monitor's alone (`ml/page.py`)."""

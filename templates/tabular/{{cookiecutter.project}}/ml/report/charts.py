@@ -7,11 +7,11 @@ page and cannot be read on a phone. Here a drawing stretches to the width it get
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from ml.report.markup import moment, number, tag
+from ml.report.axes import scale, seconds
+from ml.report.markup import key, moment, number, tag
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 HEIGHT = 100.0
 """Of a drawing, in its own units; it is as wide."""
-ROOM = 0.08
-"""So much of the range stays free above the highest value, and below the lowest one."""
 BAR = 0.8
 """So much of a period is its bar, the rest is the gap to the next."""
 
@@ -68,7 +66,7 @@ def over_time(
     """
     found = [value for value in values if value is not None]
     heights = found + [line.value for line in lines]
-    low, high = _range(heights, zero=zero)
+    low, high = scale(heights, zero=zero)
     places = _places(times)
     drawn = [
         _stroke(
@@ -89,8 +87,8 @@ def over_time(
         for time, value, point in zip(times, values, points, strict=True)
         if point
     ]
-    legend = [_key("curve", title)] + [
-        _key("limit" if line.limit else "reference", f"{line.label} ({number(line.value)})") for line in lines
+    legend = [key("curve", title)] + [
+        key("limit" if line.limit else "reference", f"{line.label} ({number(line.value)})") for line in lines
     ]
     return _figure(title, _drawing(*drawn, class_="plot"), (low, high), _ends(times), legend)
 
@@ -104,7 +102,7 @@ def stacked(title: str, times: Sequence[Any], layers: Sequence[tuple[str, str, S
         layers: From the bottom up: the class that colours it, what it is, n counts.
     """
     counts = [sum(column) for column in zip(*(values for _, _, values in layers), strict=True)]
-    _, high = _range(counts, zero=True)
+    _, high = scale(counts, zero=True)
     places = _places(times)
     width = BAR * min((b - a for a, b in pairwise(places)), default=HEIGHT / 10)
     squeeze = HEIGHT / (HEIGHT + width)
@@ -126,7 +124,7 @@ def stacked(title: str, times: Sequence[Any], layers: Sequence[tuple[str, str, S
             top += height
         told = ", ".join(f"{number(values[at])} {name}" for _, name, values in layers)
         drawn.append(tag("g", tag("title", f"{moment(time)}: {told}"), *parts))
-    legend = [_key(tone, name) for tone, name, _ in layers]
+    legend = [key(tone, name) for tone, name, _ in layers]
     return _figure(title, _drawing(*drawn, class_="plot"), (0.0, high), _ends(times), legend)
 
 
@@ -147,7 +145,7 @@ def against(
         names: What the values across and those upwards are.
         ends: Of both axes; by default they hold all values.
     """
-    low, high = ends or _range([*across, *up], zero=False)
+    low, high = ends or scale([*across, *up], zero=False)
     points = [(HEIGHT - _y(x, low, high), _y(y, low, high)) for x, y in zip(across, up, strict=True)]
     drawn = [_stroke("line reference", 0, HEIGHT, HEIGHT, 0)]
     drawn += [_stroke("curve", *one, *other) for one, other in pairwise(points)]
@@ -155,7 +153,7 @@ def against(
         tag("g", tag("title", f"{number(x)}: {number(y)}"), _stroke("point", *point, *point))
         for x, y, point in zip(across, up, points, strict=True)
     ]
-    legend = [_key("curve", f"{names[1]}, by {names[0]}"), _key("reference", "both equal")]
+    legend = [key("curve", f"{names[1]}, by {names[0]}"), key("reference", "both equal")]
     return _figure(title, _drawing(*drawn, class_="plot"), (low, high), (number(low), names[0], number(high)), legend)
 
 
@@ -175,7 +173,7 @@ def curves(title: str, across: Sequence[float], lines: Sequence[Curve], name: st
         if value is not None
         for sign in (-1, 1)
     ]
-    low, high = _range(found, zero=True)
+    low, high = scale(found, zero=True)
     span = (across[-1] - across[0]) or 1.0
     drawn = []
     for line in lines:
@@ -190,7 +188,7 @@ def curves(title: str, across: Sequence[float], lines: Sequence[Curve], name: st
                 ends = [_y(value + sign * (error or 0.0), low, high) for sign in (-1, 1)]
                 bar = _stroke(f"error {line.tone}", point[0], ends[0], point[0], ends[1])
                 drawn.append(tag("g", tag("title", told), bar, _stroke(f"point {line.tone}", *point, *point)))
-    legend = [_key(f"curve {line.tone}", line.name) for line in lines]
+    legend = [key(f"curve {line.tone}", line.name) for line in lines]
     feet = (number(across[0]), name, number(across[-1]))
     return _figure(title, _drawing(*drawn, class_="plot"), (low, high), feet, legend)
 
@@ -198,23 +196,14 @@ def curves(title: str, across: Sequence[float], lines: Sequence[Curve], name: st
 def spread(title: str, edges: Sequence[float], counts: Sequence[float], name: str) -> Element:
     """Draw how many rows lie between each two of n + 1 ascending edges."""
     low, span = edges[0], (edges[-1] - edges[0]) or 1.0
-    _, high = _range(counts, zero=True)
+    _, high = scale(counts, zero=True)
     drawn = []
     for (left, right), count in zip(pairwise(edges), counts, strict=True):
         x, width, height = HEIGHT * (left - low) / span, HEIGHT * (right - left) / span, HEIGHT * count / high
         told = tag("title", f"{number(left)} to {number(right)}: {number(count)}")
         drawn.append(tag("g", told, tag("rect", x=x, y=HEIGHT - height, width=width, height=height, class_="current")))
     feet = (number(edges[0]), name, number(edges[-1]))
-    return _figure(title, _drawing(*drawn, class_="plot"), (0.0, high), feet, [_key("current", "rows")])
-
-
-def _range(values: Sequence[float], *, zero: bool) -> tuple[float, float]:
-    low, high = min(values, default=0.0), max(values, default=0.0)
-    low = min(0.0, low) if zero else low
-    if low == high:
-        high = low + 1.0
-    room = ROOM * (high - low)
-    return (low if zero else low - room), high + room
+    return _figure(title, _drawing(*drawn, class_="plot"), (0.0, high), feet, [key("current", "rows")])
 
 
 def _y(value: float, low: float, high: float) -> float:
@@ -224,20 +213,15 @@ def _y(value: float, low: float, high: float) -> float:
 def _places(times: Sequence[Any]) -> list[float]:
     """Return where times lie from left to right; evenly, where one cannot be read."""
     try:
-        seconds = [_seconds(time) for time in times]
+        moments = [seconds(time) for time in times]
     except (TypeError, ValueError):
-        seconds = [float(at) for at in range(len(times))]
-    first, span = min(seconds, default=0.0), max(seconds, default=0.0) - min(seconds, default=0.0)
-    return [HEIGHT * (each - first) / span if span else HEIGHT / 2 for each in seconds]
+        moments = [float(at) for at in range(len(times))]
+    first, span = min(moments, default=0.0), max(moments, default=0.0) - min(moments, default=0.0)
+    return [HEIGHT * (each - first) / span if span else HEIGHT / 2 for each in moments]
 
 
 def _ends(times: Sequence[Any]) -> list[str]:
     return [moment(time) for time in dict.fromkeys((times[0], times[-1]))]
-
-
-def _seconds(time: Any) -> float:
-    found = datetime.fromisoformat(time)
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
 def _stroke(kind: str, x1: float, y1: float, x2: float, y2: float) -> Element:
@@ -248,10 +232,6 @@ def _drawing(*parts: Element, class_: str) -> Element:
     return tag(
         "svg", *parts, class_=class_, viewBox=f"0 0 {HEIGHT:g} {HEIGHT:g}", preserveAspectRatio="none", role="img"
     )
-
-
-def _key(tone: str, text: str) -> Element:
-    return tag("span", tag("i", class_=f"key {tone}"), text)
 
 
 def _figure(

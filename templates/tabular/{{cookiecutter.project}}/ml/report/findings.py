@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ml.report.markup import decimal, known, moment, number, percent, table, tag
+from ml.report.markup import decimal, known, moment, number, percent, table, tag, tile
 from ml.signals import METRICS
 
 if TYPE_CHECKING:
@@ -101,13 +101,13 @@ def tiles(document: Mapping[str, Any]) -> Element:
     """Return the metrics, each with what it means."""
     metrics, quality = part(document, "metrics"), part(document, "quality")
     made = [
-        _tile(name, percent(metrics[name]) if name in SHARES else number(metrics[name]), signal.meaning)
+        tile(name, percent(metrics[name]) if name in SHARES else number(metrics[name]), signal.meaning)
         for name, signal in METRICS.items()
         if name in metrics
     ]
     if known(quality.get("estimate")) is not None:
         told = "log loss if the probabilities are right; not measured, and blind to a change of concept"
-        made.append(_tile("Estimate", number(quality["estimate"]), told))
+        made.append(tile("Estimate", number(quality["estimate"]), told))
     return tag("div", *made, class_="tiles") if made else tag("p", "None was computed.")
 
 
@@ -115,7 +115,3 @@ def window(document: Mapping[str, Any]) -> str:
     """Return the period in words."""
     found = part(document, "window")
     return f"{moment(found.get('from'))} to {moment(found.get('until'))} UTC"
-
-
-def _tile(name: str, value: str, meaning: str) -> Element:
-    return tag("div", tag("b", value), tag("span", name, class_="title"), tag("small", meaning), class_="tile")

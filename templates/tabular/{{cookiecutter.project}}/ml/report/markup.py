@@ -38,6 +38,16 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[Child]], *, numbers: int
     return tag("div", tag("table", tag("thead", head), tag("tbody", *lines)), class_="scroll")
 
 
+def tile(title: str, value: str, told: str) -> Element:
+    """Return a figure that stands out, with what it is and what is to be known of it."""
+    return tag("div", tag("b", value), tag("span", title, class_="title"), tag("small", told), class_="tile")
+
+
+def key(tone: str, text: str) -> Element:
+    """Return an entry of a legend: what is drawn with a colour."""
+    return tag("span", tag("i", class_=f"key {tone}"), text)
+
+
 def written(root: Element) -> str:
     """Return the text of a page."""
     return "<!doctype html>\n" + tostring(root, encoding="unicode", method="html") + "\n"

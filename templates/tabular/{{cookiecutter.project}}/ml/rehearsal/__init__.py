@@ -1,0 +1,1 @@
+"""The page of a rehearsal, drawn from the document that `loopwright rehearse` leaves."""
