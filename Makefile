@@ -21,7 +21,7 @@ $(STAMP): requirements/uv.txt requirements/dev.txt
 	@echo "setup: $(VENV) from requirements/dev.txt"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
-	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --require-hashes requirements/dev.txt
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes requirements/dev.txt
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -34,7 +34,7 @@ $(JUDGE)/.locked: requirements/judge.txt $(STAMP)
 	@VIRTUAL_ENV=$(JUDGE) $(BIN)/uv pip sync --quiet --require-hashes requirements/judge.txt
 	@touch $@
 
-demo: setup ## the main job: a repository from nothing to a served champion, under demo/
+demo: setup ## the main job: a repository from nothing to a served champion and a rehearsed loop, under demo/
 	@$(BIN)/python tools/demo.py
 
 test: setup $(JUDGE)/.locked ## all tests

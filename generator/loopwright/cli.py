@@ -296,6 +296,68 @@ def backtest(  # noqa: PLR0913 - one parameter per option
     report.shown(command.lines(found), found.document)
 
 
+@cli.command()
+@click.argument("path", type=Path, default=Path())
+@click.option("-s", "--stack", metavar="STACK", default="dev", show_default=True, help="A stack of infra/.")
+@click.option("--data", metavar="FILE", type=Path, help="A history beside the project's own, as Parquet.")
+@click.option("--from", "begins", metavar="TIME", help="When it begins; default: after a third of the history.")
+@click.option("--to", "ends", metavar="TIME", help="When it ends; default: with the history.")
+@click.option("--step", metavar="STEP", default="1d", show_default=True, help="Requests come by 6h, 1d, 1w or alike.")
+@click.option("--faults", "scenario", metavar="SCENARIO", help="What goes wrong meanwhile; see docs/rehearse.md.")
+@click.option("--seed", metavar="N", type=int, default=7, show_default=True, help="Fixes what is left to chance.")
+@click.option("--report", "folder", metavar="DIR", type=Path, help="Where to; default: reports/rehearsal there.")
+@click.option("--replay", metavar="FILE", type=Path, help="Decide again what a record holds, and rehearse nothing.")
+@_JSON
+@common
+@click.pass_obj
+def rehearse(  # noqa: PLR0913 - one parameter per option
+    report: Report,
+    /,
+    path: Path,
+    *,
+    stack: str,
+    data: Path | None,
+    begins: str | None,
+    ends: str | None,
+    step: str,
+    scenario: str | None,
+    seed: int,
+    folder: Path | None,
+    replay: Path | None,
+    as_json: bool,
+) -> None:
+    """Rehearse a stack's loop on this machine: a year of it in minutes, without an account.
+
+    The stages, the server, the monitor and the functions of the repository at PATH run as they are, wired as infra/
+    declares. Only AWS is emulated, and the clock. Ends with 3 where a scenario ends otherwise than the design promises.
+    """
+    report.as_json = as_json
+    if replay:
+        _replayed(report, path, replay)
+        return
+    from loopwright.rehearsal import command  # noqa: PLC0415 - see the head of the module
+    from loopwright.rehearsal.report.words import lines  # noqa: PLC0415
+
+    wish = command.Wish(
+        stack=stack, data=data, begins=begins, ends=ends, step=step, scenario=scenario, report=folder, seed=seed
+    )
+    with report.step("rehearsing") as tell:
+        found = command.rehearse(path, wish, tell)
+    report.shown([*lines(found.document), "Report: " + ", ".join(map(str, found.files))], found.document)
+    if error := command.differs(found):
+        raise error
+
+
+def _replayed(report: Report, path: Path, record: Path) -> None:
+    from loopwright.rehearsal.record import check  # noqa: PLC0415 - see the head of the module
+
+    with report.step("deciding again"):
+        replayed = check.replay(path, record)
+    report.shown(list(check.lines(replayed)), check.as_document(replayed))
+    if error := check.differs(replayed):
+        raise error
+
+
 @cli.group()
 def export() -> None:
     """Write the same loop for other tools."""
