@@ -90,6 +90,19 @@ class Repository:
         columns = [column[0] for column in found.description]
         return [dict(zip(columns, map(_plain, row), strict=True)) for row in found.fetchall()]
 
+    def newest(self) -> datetime | None:
+        """Return the time of the newest row of the data; None where rows have no time."""
+        import duckdb  # noqa: PLC0415 - the demo's --help does not need it
+        import yaml  # noqa: PLC0415
+
+        name = yaml.safe_load((self.folder / "loop.yaml").read_text(encoding="utf-8")).get("time_column")
+        if name is None:
+            return None
+        column = '"{}"'.format(name.replace('"', '""'))
+        query = f"SELECT max({column})::TIMESTAMP::VARCHAR FROM read_parquet(?)"  # noqa: S608 - quoted  # nosec B608
+        ((newest,),) = duckdb.execute(query, [str(self.folder / "data/history.parquet")]).fetchall()
+        return datetime.fromisoformat(newest) if newest else None
+
     def _command(self, *arguments: str) -> list[str]:
         return ["make", "--no-print-directory", *arguments, *([f"VENV={self.venv}"] if self.venv else [])]
 

@@ -300,7 +300,7 @@ def backtest(  # noqa: PLR0913 - one parameter per option
 @click.argument("path", type=Path, default=Path())
 @click.option("-s", "--stack", metavar="STACK", default="dev", show_default=True, help="A stack of infra/.")
 @click.option("--data", metavar="FILE", type=Path, help="A history beside the project's own, as Parquet.")
-@click.option("--from", "begins", metavar="TIME", help="When it begins; default: after a third of the history.")
+@click.option("--from", "begins", metavar="TIME", help="When it begins; default: after half of the history.")
 @click.option("--to", "ends", metavar="TIME", help="When it ends; default: with the history.")
 @click.option("--step", metavar="STEP", default="1d", show_default=True, help="Requests come by 6h, 1d, 1w or alike.")
 @click.option("--faults", "scenario", metavar="SCENARIO", help="What goes wrong meanwhile; see docs/rehearse.md.")

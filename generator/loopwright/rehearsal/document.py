@@ -104,6 +104,7 @@ def _quality(rehearsal: Rehearsal) -> dict[str, Any]:
         {"from": f"{step['from']}Z", "to": f"{step['to']}Z", "rows": each["rows"]}
         | {side: _rounded(each[side]) for side in ("with", "without")}
         for step, each in zip(steps, found["periods"], strict=True)
+        if each["with"] is not None or each["without"] is not None  # rows may come once a week
     ]
     loss = {"name": found["loss"]["name"]} | {side: _rounded(found["loss"][side]) for side in ("with", "without")}
     return {"periods": periods, "with": _rounded(found["with"]), "without": _rounded(found["without"]), "loss": loss}
@@ -210,5 +211,6 @@ def _assumptions(rehearsal: Rehearsal) -> Iterator[str]:
     yield f"a job of a pipeline takes {minutes:g} minutes; a laptop cannot tell how long it takes on AWS"
     yield "an answer takes 20 ms, unless a fault makes it slower, for the same reason"
     yield f"{rehearsal.traffic.load} requests a minute arrive while a version is rolled out, and are not captured"
-    yield f"the requests of a step of {rehearsal.asked.step} come with the newest of their rows, up to 1,000 at once"
+    hours = rehearsal.asked.step.total_seconds() / 3600
+    yield f"the requests of a step of {hours:g} hours come with the newest of their rows, up to 1,000 at once"
     yield "prices are those of `loopwright preview`; a second fleet during a rollout is not counted"

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from loopwright.rehearsal.scenarios.scenario import Promise, break_during
-from loopwright.rehearsal.scenarios.seen import answers_go_on, looked_after, started
+from loopwright.rehearsal.scenarios.seen import looked_after, somebody_serves, started
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ class DataStops:
         watched = rehearsal.states("heartbeat", stretch)
         waking = [each for each in started(rehearsal, stretch) if each.reason in {"drift", "quality"}]
         learned = [each.version for each in started(rehearsal, stretch) if each.version]
-        yield answers_go_on(rehearsal, stretch)
+        yield somebody_serves(rehearsal, stretch)
         yield Promise(
             what="the monitor goes on watching",
             kept="ALARM" not in watched,

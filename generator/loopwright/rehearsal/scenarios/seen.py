@@ -12,21 +12,34 @@ if TYPE_CHECKING:
     from loopwright.rehearsal.rehearsal import Rehearsal
     from loopwright.rehearsal.stretch import Stretch
 
-__all__ = ["answers_go_on", "looked_after", "started", "told"]
+__all__ = ["answers_go_on", "looked_after", "somebody_serves", "started", "told"]
+
+VERDICTS = {"registered", "no better model", "refused"}
 
 
 def answers_go_on(rehearsal: Rehearsal, stretch: Stretch) -> Promise:
-    """Promise that one and the same version answers from the fault's begin to its end."""
-    before, moment, seen = serving(rehearsal, stretch.begins), stretch.begins, set()
+    """Promise that one and the same version serves from the fault's begin to its end."""
+    before, seen = serving(rehearsal, stretch.begins), _served(rehearsal, stretch)
+    kept = seen == {before} and before is not None
+    return Promise(what="the champion goes on serving", kept=kept, because=f"{_named(seen)} served all the while")
+
+
+def somebody_serves(rehearsal: Rehearsal, stretch: Stretch) -> Promise:
+    """Promise that there is a version that serves at any time, be it always the same or not."""
+    seen = _served(rehearsal, stretch)
+    return Promise(what="a version serves at any time", kept=None not in seen, because=f"{_named(seen)} served")
+
+
+def _served(rehearsal: Rehearsal, stretch: Stretch) -> set[int | None]:
+    seen, moment = set(), stretch.begins
     while moment < stretch.ends:
         seen.add(serving(rehearsal, moment))
         moment += timedelta(hours=1)
-    names = ", ".join(f"version {each}" for each in sorted(seen, key=str))
-    return Promise(
-        what="the champion goes on serving",
-        kept=seen == {before} and before is not None,
-        because=f"{names} served all the while",
-    )
+    return seen
+
+
+def _named(versions: set[int | None]) -> str:
+    return ", ".join("no version" if each is None else f"version {each}" for each in sorted(versions, key=str))
 
 
 def started(rehearsal: Rehearsal, stretch: Stretch) -> list[Retraining]:
@@ -35,15 +48,13 @@ def started(rehearsal: Rehearsal, stretch: Stretch) -> list[Retraining]:
 
 
 def looked_after(rehearsal: Rehearsal, stretch: Stretch) -> Promise:
-    """Promise that a retraining ends well once it is mended."""
+    """Promise that a retraining comes to a verdict once it is mended: a new model, no better one, or a refusal."""
     after = [each for each in rehearsal.chronicle.retrainings.values() if each.at >= stretch.ends]
-    well = [each for each in after if each.status == "Succeeded"]
-    because = (
-        f"the one of {well[0].at:%Y-%m-%d} ended well: {well[0].outcome}"
-        if well
-        else f"{len(after)} were tried, none ended well"
-    )
-    return Promise(what="once it is mended, a retraining ends well by itself", kept=bool(well), because=because)
+    judged = [each for each in after if each.outcome in VERDICTS]
+    because = f"{len(after)} were tried, none came to one"
+    if judged:
+        because = f"that of {judged[0].at:%Y-%m-%d}: {judged[0].outcome}"
+    return Promise(what="once it is mended, a retraining comes to a verdict", kept=bool(judged), because=because)
 
 
 def told(rehearsal: Rehearsal, stretch: Stretch, word: str, *, later: timedelta = timedelta(days=1)) -> Promise:

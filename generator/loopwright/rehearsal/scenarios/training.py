@@ -82,7 +82,8 @@ class PoisonedRows:
             rehearsal.traffic.again("labelled")
 
         break_during(rehearsal, self, stretch, lambda: setattr(hooks, "lands", poisoned), mended)
-        asked_at(rehearsal, [stretch.begins + share * (stretch.ends - stretch.begins) for share in (0.6, 0.8, 0.95)])
+        length = stretch.ends - stretch.begins
+        asked_at(rehearsal, [*(stretch.begins + share * length for share in (0.6, 0.8, 0.95)), stretch.ends + DAY])
 
     def promises(self, rehearsal: Rehearsal, stretch: Stretch) -> Iterator[Promise]:
         """Yield what holds."""

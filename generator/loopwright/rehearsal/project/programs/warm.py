@@ -130,6 +130,8 @@ def _become(folder: str, words: Sequence[str], variables: dict[str, str], output
         os.environ.update(variables)
         _, module, *arguments = words
         sys.argv = [module, *arguments]
+        # What it starts by its own python is warm, too: the server that a gate asks.
+        sys.executable = variables.get("LOOP_PYTHON", sys.executable)
         # As `python -m` has it: the folder where it starts, then PYTHONPATH.
         sys.path[:1] = [folder, *filter(None, variables.get("PYTHONPATH", "").split(os.pathsep))]
         _bridge(variables)
