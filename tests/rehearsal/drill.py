@@ -174,9 +174,9 @@ def drill(stack, room, days, arrange, control=CONTROL):
         made = Drill(asked, stack, room, unwritten, lambda _: None)
         made.days, made.decisions, made.arrange = days, [], arrange
         run = {"run": lambda jobs, within=None: _job(made, *jobs)}
-        with mock.patch.multiple(processes, **run), mock.patch.object(standin_job, "PROJECT", room):
-            with suppress(StormError):
-                made.run()
+        patched = mock.patch.multiple(processes, **run), mock.patch.object(standin_job, "PROJECT", room)
+        with patched[0], patched[1], suppress(StormError):
+            made.run()
     return made
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
@@ -35,6 +36,8 @@ BEFORE = timedelta(days=7)
 """A scenario breaks nothing in the first days: the loop has to stand first."""
 AFTER = timedelta(days=30)
 """And some days are left to see it mended."""
+LONGEST = 60
+"""Of the temporary folder: 103 characters are left for a socket on macOS, and its own folder and name take up to 42."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +90,7 @@ def rehearse(folder: Path, wish: Wish, tell: Callable[[str], None]) -> Found:
     tell(f"evaluating infra/ for {wish.stack}")
     graph, _ = whole(folder, wish.stack, python=python)
     stack = Stack(graph, Sources(folder))
-    # Sockets have short paths: not below the project's folder.
-    room = Path(tempfile.mkdtemp(prefix="loopwright-"))
+    room = _room()
     try:
         return _rehearsed(folder, wish, asked, stack, scenario, room, tell)
     finally:
@@ -131,6 +133,22 @@ def _rehearsed(  # noqa: PLR0917 - what `rehearse` has found out
     kept = target / RECORD
     shutil.copyfile(written, kept)
     return Found(document=found, files=[*files, kept])
+
+
+def _room() -> Path:
+    """Make a folder for everything that is made meanwhile; sockets have short paths, so it is not in the project.
+
+    Raises:
+        LoopwrightError: The path of a socket there would be too long for the system.
+    """
+    above = tempfile.gettempdir()
+    if len(os.fsencode(above)) > LONGEST:
+        raise LoopwrightError(
+            f"nothing can be rehearsed below {above}",
+            because=f"a socket's path is short, so that of the temporary folder has at most {LONGEST} characters",
+            attempt="TMPDIR=/tmp loopwright rehearse ...",
+        )
+    return Path(tempfile.mkdtemp(prefix="loopwright-"))
 
 
 def _arranged(rehearsal: Rehearsal, scenario: Scenario) -> Stretch:
