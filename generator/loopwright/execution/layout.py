@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo-ru
 
 from __future__ import annotations
 
+import gzip
 import json
 import tarfile
 from typing import TYPE_CHECKING, Any
@@ -76,11 +77,20 @@ def hand_training(arguments: Mapping[str, Any], root: Path, objects: Objects, jo
     """Pack and upload the model of a training job; return what its Describe call says."""
     uri = f"{arguments['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{job}/output/model.tar.gz"
     packed = root / "model.tar.gz"
-    with tarfile.open(packed, "w:gz") as archive:
-        for path in sorted((root / "model").iterdir()):
-            archive.add(path, path.name)
+    _pack(root / "model", packed)
     objects.store(packed, uri)
     return {**arguments, "TrainingJobStatus": "Completed", "ModelArtifacts": {"S3ModelArtifacts": uri}}
+
+
+def _pack(folder: Path, target: Path) -> None:
+    """Pack what is in a folder; the same files make the same bytes, whenever they were written."""
+    with (
+        target.open("wb") as file,
+        gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w") as archive,
+    ):
+        for path in sorted(folder.iterdir()):
+            archive.add(path, path.name, filter=lambda entry: entry.replace(mtime=0, deep=False))
 
 
 def _local(root: Path, path: str) -> Path:

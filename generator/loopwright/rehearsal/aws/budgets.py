@@ -47,7 +47,7 @@ class Budgets:
     """
 
     def __init__(self, stack: Stack, clock: Clock, spent: Callable[[], float], *, seed: int = 0) -> None:
-        self._clock, self._spent, self._random = clock, spent, Random(seed)  # noqa: S311 - a simulation
+        self._clock, self._spent, self._random = clock, spent, Random(seed)  # noqa: S311 - a simulation  # nosec B311
         self._account = stack.context["aws:SourceAccount"]
         self._known = {each.name: each for each in (_made(stack, node) for node in stack.of("budget"))}
         self._update()

@@ -7,7 +7,7 @@ emulates is an ``UnknownError``, which no handler can take for an answer of AWS.
 
 from __future__ import annotations
 
-import pickle
+import pickle  # nosec B403 - what is read was written just before, here
 from copy import deepcopy
 from functools import cache, partial, wraps
 from hashlib import sha256
@@ -110,7 +110,7 @@ class _Checked:
             if len(self._right) >= REMEMBERED:
                 self._right.clear()
             self._right.add(digest)
-        copied: Document = pickle.loads(written)  # noqa: S301 - what was written just now
+        copied: Document = pickle.loads(written)  # noqa: S301 - what was written just now  # nosec B301
         return copied
 
 
