@@ -66,4 +66,4 @@ def test_a_lap(venv, repository, figures):
     assert {"rehearsal.html", "rehearsal.json", "rehearsal.md"} < {path.name for path in folder.iterdir()}
     code, told, said = loopwright(venv, "rehearse", repository, "--replay", folder / "decisions.jsonl")
     assert code == 0, told + said
-    assert "all as recorded" in told
+    assert "all as recorded" in said

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loopwright.errors import DataError, Differs, LoopwrightError, UsageError
+from loopwright.errors import DataError, Differs, LoopwrightError, TargetError, UsageError
 from loopwright.graph.load import interpreter
 from loopwright.placeholder import whole
 from loopwright.programs import Programs
@@ -87,6 +87,7 @@ def rehearse(folder: Path, wish: Wish, tell: Callable[[str], None]) -> Found:
         days=_longest(scenario) if scenario and not wish.ends else None,
         seed=wish.seed,
     )
+    _refuse_unwritable(_target(folder, wish))
     tell(f"evaluating infra/ for {wish.stack}")
     graph, _ = whole(folder, wish.stack, python=python)
     stack = Stack(graph, Sources(folder))
@@ -128,11 +129,30 @@ def _rehearsed(  # noqa: PLR0917 - what `rehearse` has found out
     seconds = time.monotonic() - began
     found = document(rehearsal, scenario=scenario, stretch=stretch[0] if stretch else None, seconds=seconds)
     tell("writing the report")
-    target = wish.report or folder / "reports" / "rehearsal" / (wish.scenario or "")
+    target = _target(folder, wish)
     files = write(Programs(folder=asked.project, python=asked.python), found, target)
     kept = target / RECORD
     shutil.copyfile(written, kept)
     return Found(document=found, files=[*files, kept])
+
+
+def _target(folder: Path, wish: Wish) -> Path:
+    return wish.report or folder / "reports" / "rehearsal" / (wish.scenario or "")
+
+
+def _refuse_unwritable(target: Path) -> None:
+    """Refuse a folder that the report cannot be written into, before the minutes that it takes to make one.
+
+    Raises:
+        TargetError: What is there is no folder, or may not be written.
+    """
+    there = next(path for path in (target.absolute(), *target.absolute().parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise TargetError(
+            f"the report cannot be written into {target}",
+            because=f"{there} is no folder" if not there.is_dir() else f"{there} may not be written",
+            attempt="name another folder with --report",
+        )
 
 
 def _room() -> Path:
