@@ -96,15 +96,14 @@ def _metric(rehearsal: Rehearsal) -> dict[str, Any]:
 
 
 def _quality(rehearsal: Rehearsal) -> dict[str, Any]:
-    steps, found = rehearsal.cut["steps"], rehearsal.quality
+    found = rehearsal.quality
     if found is None:
         none = {"name": "", "with": None, "without": None}
         return {"periods": [], "with": None, "without": None, "loss": none}
     periods = [
-        {"from": f"{step['from']}Z", "to": f"{step['to']}Z", "rows": each["rows"]}
+        {"from": f"{each['from']}Z", "to": f"{each['to']}Z", "rows": each["rows"]}
         | {side: _rounded(each[side]) for side in ("with", "without")}
-        for step, each in zip(steps, found["periods"], strict=True)
-        if each["with"] is not None or each["without"] is not None  # rows may come once a week
+        for each in found["periods"]
     ]
     loss = {"name": found["loss"]["name"]} | {side: _rounded(found["loss"][side]) for side in ("with", "without")}
     return {"periods": periods, "with": _rounded(found["with"]), "without": _rounded(found["without"]), "loss": loss}

@@ -11,7 +11,6 @@ The loss of each answer is the monitor's. Metrics are of what each version says 
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 import sys
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from ml.model import Floats, Model
 
 FEWEST = 30
-"""A period with fewer rows has no metric of its own."""
+"""A period holds at least so many rows: smaller ones are joined with the next."""
 
 
 def main() -> None:
@@ -65,13 +64,14 @@ def judged(rows: pl.DataFrame, folders: list[Path], edges: list[datetime]) -> di
     name = contract.metric.name
     without = losses.losses(name, truth, frozen)
     times = rows["__time__"].dt.replace_time_zone(None)
-    periods = []
-    for start, end in itertools.pairwise(edges):
+    periods, start = [], edges[0]
+    for end in edges[1:]:
         at = times.is_between(start.replace(tzinfo=None), end.replace(tzinfo=None), closed="left").to_numpy()
-        few = int(at.sum()) < FEWEST
-        found = {} if few else {"with": _score(name, truth, own, at), "without": _score(name, truth, frozen, at)}
-        period: dict[str, float | None] = {"rows": int(at.sum()), "with": None, "without": None}
-        periods.append(period | found)
+        if int(at.sum()) < FEWEST:
+            continue  # it is joined with the next
+        sides = {"with": _score(name, truth, own, at), "without": _score(name, truth, frozen, at)}
+        periods.append({"from": start.isoformat(), "to": end.isoformat(), "rows": int(at.sum())} | sides)
+        start = end
     every = times.is_not_null().to_numpy()
     return {
         "periods": periods,
