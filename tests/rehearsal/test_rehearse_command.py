@@ -153,6 +153,12 @@ def test_the_same_seed_gives_the_same_report_and_record(rehearse, tmp_path):
     one, two = folders
     assert without_stamps(one) == without_stamps(two)
     assert (one / "decisions.jsonl").read_bytes() == (two / "decisions.jsonl").read_bytes()
+    said = [json.loads(line) for line in (one / "decisions.jsonl").read_text().splitlines()]
+    facts = [each["facts"] for each in said if each["kind"] == "registered"]
+    approved = [(each["version"], each["approved_by"]) for each in facts]
+    by_hand = next(version for version, who in approved if who == "a person")
+    assert [who for version, who in approved if version == by_hand] == ["a person", "the deployer"]
+    assert {who for version, who in approved if version != by_hand} == {"the contract"}
     code, out, err = rehearse("--replay", one / "decisions.jsonl")
     assert code == 0, out + err
     lines = (one / "decisions.jsonl").read_text().splitlines()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from loopwright.rehearsal.record import verdicts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from loopwright.rehearsal.aws.alarms import Alarm, State
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from loopwright.rehearsal.places import Places
     from loopwright.rehearsal.record.chain import Record
 
-__all__ = ["Chronicle", "Happening", "Retraining", "Rollout", "Version"]
+__all__ = ["CONTRACT", "Chronicle", "Happening", "Retraining", "Rollout", "Version"]
 
 PACKAGE = "SageMaker Model Package State Change"
 ENDPOINT = "SageMaker Endpoint State Change"
@@ -90,7 +92,7 @@ class Chronicle:
     def __init__(self, record: Record, places: Places, contract: dict[str, Any]) -> None:
         self._record, self._places, self._contract = record, places, contract
         self.cloud: Cloud
-        self.actor = PERSON
+        self._actor = PERSON
         """Who calls AWS now."""
         self.happenings: list[Happening] = []
         self.retrainings: dict[str, Retraining] = {}
@@ -105,6 +107,15 @@ class Chronicle:
     def now(self) -> datetime:
         """The simulated time."""
         return self.cloud.clock.now
+
+    @contextmanager
+    def acting(self, who: str) -> Iterator[None]:
+        """Let whatever is asked of AWS in a block be asked by somebody; otherwise it is a person."""
+        self._actor = who
+        try:
+            yield
+        finally:
+            self._actor = PERSON
 
     def note(self, who: str, kind: str, what: str, version: int | None = None) -> None:
         """Note something that happened now."""
@@ -184,7 +195,7 @@ class Chronicle:
             return
         container = detail["InferenceSpecification"]["Containers"][0]
         approval = str(detail["ModelApprovalStatus"])
-        by = self.actor if updated is not None or self.actor != "pipeline" else CONTRACT
+        by = self._actor
         known = self.versions.get(number)
         if known is None:
             until, artefact = str(marks.get("train_until", "")), str(container["ModelDataUrl"])

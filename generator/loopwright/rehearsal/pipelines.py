@@ -54,6 +54,7 @@ class Pipelines:
         cloud: The services.
         environment: Where the jobs run.
         root: A folder: `s3/` in it are the buckets.
+        register: Registers a model package, and returns its ARN.
         ended: Takes each execution that is over.
         alter: May change a definition before it is executed, as a fault does.
     """
@@ -64,10 +65,12 @@ class Pipelines:
         environment: Environment,
         root: Path,
         *,
+        register: Callable[[dict[str, Any]], str],
         ended: Callable[[Run], None],
         alter: Callable[[str, dict[str, Any]], None] = lambda *_: None,
     ) -> None:
-        self._cloud, self._environment, self._root, self._ended, self._alter = cloud, environment, root, ended, alter
+        self._cloud, self._environment, self._root = cloud, environment, root
+        self._register, self._ended, self._alter = register, ended, alter
         self._caches: dict[str, Any] = {}
         self.runs: list[Run] = []
 
@@ -111,9 +114,7 @@ class Pipelines:
         executed, execution = run.executed, run.execution
         assert executed  # noqa: S101 - it was executed before
         if not execution.over and execution.status != "Stopping":
-            for package in executed.packages:
-                answer = self._cloud.registry.create_model_package(**package)
-                run.packages.append(str(answer["ModelPackageArn"]))
+            run.packages = [self._register(package) for package in executed.packages]
         if executed.status == "Failed":
             namespace, name = FAILED
             dimensions = {"PipelineName": execution.pipeline}

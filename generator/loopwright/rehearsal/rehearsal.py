@@ -17,7 +17,7 @@ from loopwright.rehearsal.applied import apply
 from loopwright.rehearsal.aws.clock import Clock
 from loopwright.rehearsal.aws.rights import Rights
 from loopwright.rehearsal.bill import Bill
-from loopwright.rehearsal.chronicle import Chronicle, Happening
+from loopwright.rehearsal.chronicle import CONTRACT, Chronicle, Happening
 from loopwright.rehearsal.cloud import Cloud, Outside
 from loopwright.rehearsal.containers import Containers
 from loopwright.rehearsal.hooks import Hooks
@@ -169,6 +169,7 @@ class Rehearsal:
             cloud,
             self._environment,
             self.room,
+            register=self._registered,
             ended=self._ended,
             alter=self._altered,
         )
@@ -223,11 +224,8 @@ class Rehearsal:
         return answer
 
     def _run(self, name: str, event: Event) -> timedelta:
-        self.chronicle.actor = f"the {self._component(name)}"
-        try:
+        with self.chronicle.acting(f"the {self._component(name)}"):
             return self.handlers.run(name, event)
-        finally:
-            self.chronicle.actor = "a person"
 
     def _component(self, name: str) -> str:
         node = self.stack.named("function")[name]
@@ -242,6 +240,11 @@ class Rehearsal:
 
     def _begin(self, execution: Execution) -> None:
         self.pipelines.begin(execution)
+
+    def _registered(self, package: dict[str, Any]) -> str:
+        """Register what the pipeline does: by the contract alone, whatever approval that says."""
+        with self.chronicle.acting(CONTRACT):
+            return str(self.cloud.registry.create_model_package(**package)["ModelPackageArn"])
 
     def _healthy(self, config: str) -> bool:
         return self.containers.healthy(config)
