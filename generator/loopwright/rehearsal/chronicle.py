@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from loopwright.rehearsal.pipelines import Run
     from loopwright.rehearsal.places import Places
     from loopwright.rehearsal.record.chain import Record
+    from loopwright.rehearsal.record.kinds import Gate
 
 __all__ = ["CONTRACT", "Chronicle", "Happening", "Retraining", "Rollout", "Version"]
 
@@ -50,7 +51,7 @@ class Retraining:
     outcome: str = "under way"
     because: str = ""
     probe: dict[str, Any] = field(default_factory=dict)
-    gates: list[dict[str, Any]] = field(default_factory=list)
+    gates: list[Gate] = field(default_factory=list)
     version: int | None = None
 
 
@@ -169,7 +170,8 @@ class Chronicle:
         reports = {key[1]: json.loads(path.read_text()) for key, path in executed.scope.files.items() if path.is_file()}
         probe, gates = reports.get("Probe"), reports.get("Gates")
         found.probe = verdicts.probe(probe) if probe else {}
-        found.gates = verdicts.gates(name, gates, self._contract)["gates"] if gates else []
+        judged = verdicts.gates(name, gates, self._contract) if gates else None
+        found.gates = judged["gates"] if judged else []
         found.version = next((int(arn.rpartition("/")[2]) for arn in run.packages), None)
         found.outcome, found.because = _outcome(found, executed.reason)
         kinds = {"registered": "registered", "no better model": "rejected", "refused": "refused"}
@@ -185,8 +187,8 @@ class Chronicle:
             status=execution.status,
             probe=found.probe or None,
         )
-        if gates:
-            self._record.append("gates", self.now, **verdicts.gates(name, gates, self._contract))
+        if judged:
+            self._record.append("gates", self.now, **judged)
 
     def _package(self, detail: dict[str, Any]) -> None:
         number, marks = int(detail["ModelPackageVersion"]), detail.get("CustomerMetadataProperties", {})
@@ -261,10 +263,6 @@ def _outcome(found: Retraining, reason: str) -> tuple[str, str]:
         return "registered", f"version {found.version} passed every gate"
     if found.status == "Succeeded":
         return "no better model", str(found.probe.get("explanation", "the probe did not go on"))
-    if found.gates and not all(_member(each, "passed") for each in found.gates):
+    if found.gates and not all(each.passed for each in found.gates):
         return "refused", reason
     return "failed", reason or "it was stopped"
-
-
-def _member(gate: Any, name: str) -> Any:
-    return gate[name] if isinstance(gate, dict) else getattr(gate, name)

@@ -141,4 +141,4 @@ class ChallengerWorse:
 
 
 WORSE = {"rounds": "1", "learning_rate": "0.001"}
-"""Hyperparameters of `params.yaml`; a repository that has others makes the job fail, which is refused as well."""
+"""Hyperparameters of `params.yaml`; where a repository has others, the job fails, and no gate is asked."""
