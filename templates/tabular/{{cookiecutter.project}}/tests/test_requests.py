@@ -195,7 +195,7 @@ class TestValues:
 
     @pytest.mark.parametrize(
         ("value", "expected"),
-        [(3, "3"), (3.0, "3"), (-(2**63), str(-(2**63))), (2**63 - 1, str(2**63 - 1))],
+        [(3, "3"), (3.0, "3"), (1 - 2**63, str(1 - 2**63)), (2**63 - 1, str(2**63 - 1))],
     )
     def test_codes(self, value, expected):
         assert self.CODES.read(orjson.dumps({"code": value}), JSON)[0]["code"].tolist() == [expected]
@@ -209,11 +209,12 @@ class TestValues:
             (True, "true is not a number"),
             (3.5, "3.5 is not a whole number"),
             (2**63, f"{2**63} is more than {2**63 - 1:.15g}"),
+            (-(2**63) - 1, "-9.223372036854776e+18 is less than -9.22337203685478e+18"),
         ],
     )
     def test_refused_codes(self, value, reason):
         with pytest.raises(Refused) as raised:
-            self.CODES.read(orjson.dumps({"code": value}), JSON)
+            self.CODES.read(json.dumps({"code": value}).encode(), JSON)
         assert [problem.reason for problem in raised.value.problems] == [reason]
 
     @pytest.mark.parametrize(
@@ -279,14 +280,19 @@ class TestValues:
         row = [cell or '""'] if column == "age" else ["1", cell]
         assert problems(f"{','.join(header)}\n{','.join(row)}\n".encode(), CSV) == [(0, column, reason)]
 
-    @pytest.mark.parametrize(("value", "fits"), [(2**63 - 1, True), (2**63, False), (-(2**63), True), (-1e19, False)])
-    def test_whole_numbers_have_64_bits(self, value, fits):
-        door = Door(Signature(inputs=(Input(name="n", kind="numeric", whole=True),)))
+    @pytest.mark.parametrize("bound", [None, 1e300])
+    @pytest.mark.parametrize(
+        ("value", "fits"),
+        [(2**63 - 1, True), (2**63, False), (2**64, False), (1 - 2**63, True), (-(2**63) - 1, False), (-1e19, False)],
+    )
+    def test_whole_numbers_have_64_bits(self, value, fits, bound):
+        entry = Input(name="n", kind="numeric", whole=True, minimum=bound and -bound, maximum=bound)
+        door = Door(Signature(inputs=(entry,)))
         if fits:
-            assert door.read(orjson.dumps({"n": value}), JSON)[0]["n"].tolist() == [float(value)]
+            assert door.read(json.dumps({"n": value}).encode(), JSON)[0]["n"].tolist() == [float(value)]
         else:
             with pytest.raises(Refused):
-                door.read(orjson.dumps({"n": value}), JSON)
+                door.read(json.dumps({"n": value}).encode(), JSON)
 
 
 class TestRefusals:

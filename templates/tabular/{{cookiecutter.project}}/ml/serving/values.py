@@ -57,9 +57,11 @@ def reader(entry: Input) -> Reader:
 
 
 def limits(entry: Input) -> tuple[float, float]:
-    """Return the smallest and the largest number allowed; without a range, those of its 64 bits."""
-    low, high = (-(2**63), 2**63 - 1) if entry.whole else (-sys.float_info.max, sys.float_info.max)
-    return low if entry.minimum is None else entry.minimum, high if entry.maximum is None else entry.maximum
+    """Return the smallest and the largest number allowed: those of the data contract, within 64 bits."""
+    # -2^63 is left out: a smaller whole number comes out of JSON as the float that is equal to it.
+    most = 2**63 - 1 if entry.whole else sys.float_info.max
+    low, high = entry.minimum, entry.maximum
+    return -most if low is None else max(low, -most), most if high is None else min(high, most)
 
 
 def column(entry: Input, read: Reader, values: Sequence[Any], at: datetime | None = None) -> NDArray[np.generic]:
