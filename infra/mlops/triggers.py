@@ -210,7 +210,14 @@ def patterns(names: Names, *, alarms: list[str], data_prefix: str | None) -> dic
         "approved": sagemaker
         | {
             "detail-type": ["SageMaker Model Package State Change"],
-            "detail": {"ModelPackageGroupName": [names.of("models")]},
+            # Not what the deployer notes down in a version: it would wake itself. A new version names no fields.
+            "detail": {
+                "ModelPackageGroupName": [names.of("models")],
+                "$or": [
+                    {"UpdatedModelPackageFields": ["ModelApprovalStatus"]},
+                    {"UpdatedModelPackageFields": [{"exists": False}]},
+                ],
+            },
         },
         "deployed": sagemaker
         | {

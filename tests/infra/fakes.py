@@ -156,10 +156,7 @@ class World:
         return {**found, "CustomerMetadataProperties": dict(found["CustomerMetadataProperties"])}
 
     def sagemaker_update_model_package(self, ModelPackageArn, ApprovalDescription="", **request):
-        # As seen of one implementation: what is not sent is lost.
-        known = self.packages[int(ModelPackageArn.rpartition("/")[2])]
-        known.pop("ModelApprovalStatus")
-        known.update(request)
+        self.packages[int(ModelPackageArn.rpartition("/")[2])].update(request)
         return {"ModelPackageArn": ModelPackageArn}
 
     def marks(self, version):

@@ -80,6 +80,21 @@ def test_a_person_takes_a_version_back_by_rejecting_it(world):
     assert (version(world), len(world.pages)) == ("1", 1)
 
 
+def test_what_a_person_decides_while_a_version_is_marked_stands(world, monkeypatch):
+    world.package(1)
+    wake()
+    world.arrive()
+    update = world.sagemaker_update_model_package
+
+    def meanwhile(**request):
+        world.packages[1]["ModelApprovalStatus"] = "Rejected"
+        return update(**request)
+
+    monkeypatch.setattr(world, "sagemaker_update_model_package", meanwhile)
+    wake()
+    assert (world.marks(1), world.packages[1]["ModelApprovalStatus"]) == ("live", "Rejected")
+
+
 def test_duplicates_deploy_once(world):
     world.package(1)
     for _ in range(20):

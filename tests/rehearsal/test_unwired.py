@@ -198,7 +198,6 @@ def test_what_is_not_seen(stack, whole, tmp_path, name):
     assert drilled(denied(stack, policies(stack)[role][0], sid), tmp_path) == whole
 
 
-@pytest.mark.xfail(reason="each refused attempt marks the package twice, and each mark wakes the deployer")
 def test_a_deployment_that_is_refused_is_not_tried_without_end(stack, tmp_path):
     update = denied(stack, policies(stack)["deployer"][0], "Update")
     assert not drill(update, tmp_path, 1, lambda _: None).storm

@@ -69,6 +69,14 @@ def _packages(stack: Stack) -> Iterator[Sample]:
             for group in (name, f"{name}-2", f"{FOREIGN}-models"):
                 who, told = "deployer" if group == name else None, f"a version in {group} is {state}"
                 yield _sample(stack, "model_package", group, state, told=told, wakes=who, needed=needed)
+            told = f"a version comes into {name} as {state}"
+            new = _sample(stack, "model_package", name, state, told=told, wakes="deployer", needed=needed)
+            del new.event["detail"]["UpdatedModelPackageFields"]
+            yield new
+        # The deployer marks versions: were it woken by that, a mark of a failure would repeat what failed.
+        marked = _sample(stack, "model_package", name, "Approved", told=f"a version in {name} is marked", wakes=None)
+        marked.event["detail"]["UpdatedModelPackageFields"] = ["CustomerMetadataProperties"]
+        yield marked
 
 
 def _executions(stack: Stack) -> Iterator[Sample]:

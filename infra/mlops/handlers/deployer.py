@@ -210,12 +210,12 @@ def _mark(package: Package, marks: Mapping[str, str], *, reject: bool = False, o
     approval, known = found["ModelApprovalStatus"], found.get("CustomerMetadataProperties", {})
     if only_approved and approval != rollout.APPROVED:
         return False
-    status = rollout.REJECTED if reject else approval
-    if (status, known | marks) != (approval, known):
-        # The status goes along always: an update without one was seen to lose it.
-        request = {"ModelApprovalStatus": status, "CustomerMetadataProperties": known | marks}
-        if reject:
-            request["ApprovalDescription"] = "the endpoint went back from it; not to be tried again"
+    # Without the status where it stays: the event names what an update sets, and a change of approval wakes us again.
+    request: dict[str, Any] = {"CustomerMetadataProperties": known | marks}
+    if reject and approval != rollout.REJECTED:
+        because = "the endpoint went back from it; not to be tried again"
+        request |= {"ModelApprovalStatus": rollout.REJECTED, "ApprovalDescription": because}
+    if request != {"CustomerMetadataProperties": known}:
         sagemaker.update_model_package(ModelPackageArn=package.arn, **request)
     return True
 
