@@ -187,6 +187,13 @@ def test_time_gives_windows_age_and_key(decide):
     assert (weekly.max_age_days, weekly.windows_days) == (21, (30, 60, 120))
     short = decide(y=cycle(True, False, False), t=hours(), wishes={"time_column": "t"})
     assert short.windows_days == (16,)
+    for delay, windows in {7: (30, 60, 120), 15.5: (31, 62, 124), 30: (60, 120, 240), 2000: (2793,)}.items():
+        late = decide(
+            y=cycle(True, False, False),
+            t=hours(step=24 * 7),
+            wishes={"time_column": "t", "label_delay_days": delay},
+        )
+        assert late.windows_days == windows
     without = decide(y=cycle(True, False, False))
     assert (without.unique, without.max_age_days, without.windows_days) == ((), None, (30,))
 

@@ -96,7 +96,7 @@ def infer(table: Path, wishes: Wishes) -> Inference:
         roles=parts,
         unique=() if repeats else key,
         slices=roles.slices(facts, parts),
-        windows_days=line.windows_days if line else _WINDOWS_WITHOUT_TIME,
+        windows_days=line.windows_days(wishes.label_delay_days) if line else _WINDOWS_WITHOUT_TIME,
         max_age_days=line.max_age_days if line else None,
         warnings=(
             *cautions.about_leaks(found, wishes),

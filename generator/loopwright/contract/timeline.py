@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - like every time in a clean table: UTC, without a zone
 _HOUR, _DAY = 3_600.0, 86_400.0
 _RHYTHMS_OF_AGE = 3
-_WINDOWS_DAYS = (30, 60, 120)
+_SHORTEST_DAYS = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,10 +44,15 @@ class Timeline:
         """How old the newest row may be before something is wrong."""
         return max(1, math.ceil(_RHYTHMS_OF_AGE * self.rhythm_days))
 
-    @property
-    def windows_days(self) -> tuple[int, ...]:
-        """The training windows that the span has room for."""
-        return tuple(days for days in _WINDOWS_DAYS if days <= self.span_days) or (max(1, int(self.span_days)),)
+    def windows_days(self, label_delay_days: float) -> tuple[int, ...]:
+        """Return the training windows that the span has room for.
+
+        The shortest is twice the delay of the labels or more: the rows of one delay are lost between what a model is
+        tuned on and what judges its rounds.
+        """
+        shortest = max(_SHORTEST_DAYS, math.ceil(2 * label_delay_days))
+        found = (shortest, 2 * shortest, 4 * shortest)
+        return tuple(days for days in found if days <= self.span_days) or (max(1, int(self.span_days)),)
 
 
 def measure(duck: Session, table: Path, column: str) -> Timeline:

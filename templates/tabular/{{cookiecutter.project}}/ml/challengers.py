@@ -14,8 +14,8 @@ from ml.frames import columns
 from ml.gain import gain
 from ml.losses import EPSILON, losses, name
 from ml.model import predict
-from ml.split import SplitError, split, window
-from ml.train import TrainError, target, trained
+from ml.split import SplitError, window
+from ml.train import TrainError, parted, target, trained
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -74,6 +74,15 @@ def windows(frame: pl.DataFrame, keys: Keys, lengths: Iterable[float], until: da
     return list(found.values())
 
 
+def learnable(frame: pl.DataFrame, keys: Keys, length: float, how: Params) -> bool:
+    """Tell whether a window leaves training rows to learn from and newer ones to judge, a label delay apart."""
+    try:
+        parted(window(frame, keys, length), keys, how)
+    except SplitError:
+        return False
+    return True
+
+
 def changed(frame: pl.DataFrame, keys: Keys, moment: datetime, until: datetime) -> Window | None:
     """Return the window since a change; None where it holds too few rows.
 
@@ -111,9 +120,8 @@ def among_themselves(
     Returns:
         The windows that can be learned from, and how many rows judged: none where only one is left, which needs none.
     """
-    share, entities = how.train.validation_share, how.prepare.entity_share
     try:
-        parts = split(frame, keys, share=share, entity_share=entities, seed=how.train.seed + 1)
+        parts = parted(frame, keys, how)
     except SplitError:
         return [], 0
     tried = windows(parts.earlier, keys, lengths, None)

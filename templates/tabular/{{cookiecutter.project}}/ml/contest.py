@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ml import baseline, logged, losses, schema
-from ml.challengers import DAY, against, among_themselves, best, changed, windows
+from ml.challengers import DAY, against, among_themselves, best, changed, learnable, windows
 from ml.drift.blocks import duration
 from ml.frames import signature
 from ml.gain import needed
@@ -76,6 +76,9 @@ def contest(
         reason: Why the run was started.
     """
     keys, asked = Keys.of(contract), reason == MANUAL
+    lengths = [days for days in lengths if learnable(frame, keys, days, how)]
+    if not lengths:
+        return _too_early(contract, asked=asked)
     wanted = [*(entry.name for entry in signature(schema.SCHEMA, contract).inputs), contract.target]
     answers = None if holder is None else logged.read(LABELLED, holder.sha256, wanted)
     judges = None if answers is None else logged.judges(answers, keys, contract.drift.min_rows)
@@ -88,6 +91,18 @@ def contest(
         since = _since(frame, answers, judges, contract, holder)
         tried += [one for one in since if all(one.rows.height != other.rows.height for other in tried)]
     return _judged(judges, against(judges, tried, contract, how), contract, holder, asked=asked)
+
+
+def _too_early(contract: Contract, *, asked: bool) -> Answer:
+    """Wait for more rows: training would fail. A person who asks is told so by the training itself."""
+    delay = contract.quality.label_delay_days
+    return Answer(
+        go=asked,
+        reason="a person asked" if asked else "too early",
+        explanation="no window holds labelled rows to learn from and newer ones to judge"
+        + (f": labels land {delay:g} days late" if delay else ""),
+        loss=losses.name(contract.metric.name),
+    )
 
 
 def _since(

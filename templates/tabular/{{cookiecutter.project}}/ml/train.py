@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ml.params import Params
     from ml.peers import Peers
     from ml.signature import Signature
+    from ml.split import Parts
 
 
 class TrainError(LoopError):
@@ -75,9 +76,7 @@ def trained(frame: pl.DataFrame, contract: Contract, how: Params, peers: Peers =
     inputs, keys = signature(schema.SCHEMA, contract), Keys.of(contract)
     found = classes(frame, contract)
     facts = Facts(task=contract.task, target=contract.target, classes=found, weights=(1.0,) * len(found))
-    parts = split(
-        frame, keys, share=how.train.validation_share, entity_share=how.prepare.entity_share, seed=how.train.seed + 1
-    )
+    parts = parted(frame, keys, how)
     early, late = (rows(part, inputs, facts) for part in (parts.earlier[peers.hosts.share], parts.later))
     tuned, losses = tune(early, late, facts, how.train.settings(), peers=peers)
     said = predict(tuned, late.features)
@@ -90,6 +89,16 @@ def trained(frame: pl.DataFrame, contract: Contract, how: Params, peers: Peers =
         said = Prediction(decide(said.probabilities, facts.weights), said.probabilities)
     unseen = Unseen(frame=parts.later, truth=late.target, prediction=said)
     return Trained(model=model, inputs=inputs, losses=losses, unseen=unseen)
+
+
+def parted(frame: pl.DataFrame, keys: Keys, how: Params) -> Parts:
+    """Split training rows into those that a model is tuned on and the newest, which judge its rounds.
+
+    Raises:
+        SplitError: A side would be empty.
+    """
+    share, entities = how.train.validation_share, how.prepare.entity_share
+    return split(frame, keys, share=share, entity_share=entities, seed=how.train.seed + 1)
 
 
 def best(losses: Sequence[float]) -> int:

@@ -47,6 +47,10 @@ def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         )
 
 
+def labels_land_after(days: float) -> Contract:
+    return a_contract(entity=None, drift__min_rows=100, quality__label_delay_days=days)
+
+
 def stream(changed: int | None = None, seed: int = 0) -> pl.DataFrame:
     """Return `DAYS` days of rows; from the day ``changed`` on, `bought` and `amount` go together the other way."""
     frame = a_frame(DAYS * A_DAY, every=DAY / A_DAY, seed=seed)
@@ -162,6 +166,27 @@ def test_too_few_answers_judge_nobody() -> None:
     assert ask(frame).reason == "no labelled answers"
     answer(few.with_columns(amount=None), sure(few), name="of-an-older-contract", kind=None)
     assert ask(frame, a_contract(entity=None, drift__min_rows=99)).reason != "no labelled answers"
+
+
+@pytest.mark.parametrize(("delay", "shortest"), [(12, 20), (36, 80)])
+def test_windows_that_end_before_their_labels_land_are_not_tried(delay: float, shortest: float) -> None:
+    """In days: a model of a shorter window could be tuned on no row that is so much older than what judges it."""
+    frame, late = stream(changed=CHANGED), labels_land_after(delay)
+    found = ask(frame, late, holder=None)
+    assert (found.go, found.reason) == (True, "first model")
+    assert found.window_days is not None
+    assert found.window_days >= shortest
+    rows = window(as_known(frame), Keys.of(late), found.window_days)
+    assert train.trained(rows, late, the_params(train__rounds=5)).losses
+
+
+@pytest.mark.parametrize("holder", [None, HOLDER], ids=["first model", "champion"])
+def test_before_anything_can_be_learned_it_waits(holder: Champion | None) -> None:
+    """Training would fail; and a look that compared nothing is no rejection."""
+    found = ask(stream(), labels_land_after(60), holder=holder)
+    assert (found.go, found.reason, found.gain, found.candidates) == (False, "too early", None, [])
+    assert "labels land 60 days late" in found.explanation
+    assert ask(stream(), labels_land_after(60), "manual", holder).go
 
 
 def as_good_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
