@@ -261,16 +261,11 @@ def _loop(names: Names, limits: Limits) -> list[Alarm]:
         ),
         Alarm(
             role="training",
-            description="A run of the training pipeline failed. The controller tries again after a while by itself.",
-            watches=Metric(
-                namespace="AWS/Sagemaker/ModelBuildingPipeline",
-                name="ExecutionFailed",
-                dimensions={"PipelineName": names.of("training")},
-                statistic="Sum",
-                period=HOUR,
-            ),
+            # SageMaker's own count of failures holds the models that the gates refused: those did their work.
+            description="The last training run failed by a fault. The controller tries again after a while by itself.",
+            watches=_own(names, "FailedRetrainings", HOUR, "Maximum"),
             threshold=0,
-            missing="notBreaching",
+            missing="ignore",
         ),
     ]
 

@@ -14,6 +14,7 @@ from mlops.alarms import ROLLBACK, WAKING, Limits
 from mlops.environment import Environment, Placement
 from mlops.functions import HandlerArgs
 from mlops.identity import Duty
+from mlops.patterns import patterns
 from mlops.pipelines import source
 from mlops.pipelines.compiled import Jobs
 from mlops.pipelines.stages import stages
@@ -213,13 +214,13 @@ def wakes(names: Names, contract: Contract, controller_arn: Text, deployer_arn: 
         for role, on in (("drift", contract.triggers.drift == "wake"), ("quality", contract.triggers.quality))
         if on
     ]
-    found = triggers.patterns(
+    found = patterns(
         names,
         alarms=[names.of(role) for role in wanted],
         data_prefix=DATA_PREFIX if contract.triggers.new_data else None,
     )
     arns = {"controller": controller_arn, "deployer": deployer_arn}
-    return {role: triggers.Wake(function_arn=arns[role], patterns=patterns) for role, patterns in found.items()}
+    return {role: triggers.Wake(function_arn=arns[role], patterns=rules) for role, rules in found.items()}
 
 
 def schedules(

@@ -30,6 +30,7 @@ ENDINGS = {
     "Better": ("Succeeded", found(go=True)),
     "Rejected": ("Succeeded", found(go=False)),
     "Early": ("Succeeded", TOO_EARLY),
+    "Refused": ("Failed", None),
 }
 
 
@@ -37,7 +38,7 @@ def ran(*runs):
     """Return executions, the newest first, from their status, their age in hours, and maybe their reason.
 
     `Better`, `Rejected` and `Early` are ones that ended well: their probe found a better model, or none, or nothing to
-    compare with yet.
+    compare with yet. Of `Refused` the gates refused the model.
     """
     return tuple(execution(n, *run) for n, run in enumerate(runs))
 
@@ -45,7 +46,7 @@ def ran(*runs):
 def execution(number, ending, hours, reason="unknown", now=START):
     status, probe = ENDINGS.get(ending, (ending, None))
     arn, started = f"{ARN}:pipeline/p/execution/{number}", now - timedelta(hours=hours)
-    return Execution(arn=arn, status=status, started=started, reason=reason, probe=probe)
+    return Execution(arn=arn, status=status, started=started, reason=reason, probe=probe, refused=ending == "Refused")
 
 
 CALM = State(alarms={"drift": "OK", "quality": "OK", "data": "OK"}, executions=ran(("Succeeded", 48)), spend_usd=10.0)

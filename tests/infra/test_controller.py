@@ -37,7 +37,8 @@ def test_drift_starts_one_retraining_with_what_it_needs(world, capsys):
         "Champion": f"{ARN}:model-package/churn-dev-models/1",
         "ChampionUri": world.packages[1]["InferenceSpecification"]["Containers"][0]["ModelDataUrl"],
     }
-    assert world.metrics == {"Retrainings": 1, "SpendUsd": 12.5, "BudgetUsd": 300, "ControllerHeartbeat": 1}
+    spend = {"SpendUsd": 12.5, "BudgetUsd": 300}
+    assert world.metrics == {"Retrainings": 1, "FailedRetrainings": 0, "ControllerHeartbeat": 1} | spend
     (line,) = lines(capsys)
     assert (line["reason"], line["outcome"]) == ("drift", world.executions[-1]["PipelineExecutionArn"])
     (key,) = (key for key in world.objects if key.startswith("artifacts/decisions/"))
@@ -113,7 +114,10 @@ def test_drift_that_outlives_failures_is_tried_again_ever_more_rarely_and_told(w
             world.finish("Failed")
         world.later(hours=1)
     assert days == [0, 1, 3, 7, 15]
-    assert any("3 retrainings failed in a row" in each["Subject"] for each in world.pages)
+    failed = [each["Subject"] for each in world.pages if "failed in a row" in each["Subject"]]
+    # A day of failure is part of two days of the calendar.
+    assert [subject.partition(": ")[2][0] for subject in failed] == ["3", "3", "4", "4", "5", "5"]
+    assert world.metrics["FailedRetrainings"] == 5
     days = [(each["Subject"], json.loads(each["Message"].partition("recorded:")[2])["at"][:10]) for each in world.pages]
     assert len(days) == len(set(days)), "it is told once a day"
 

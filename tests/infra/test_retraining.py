@@ -111,6 +111,16 @@ def test_every_branch(changes, reason):
     [
         (DRIFT | {"executions": ran(("Failed", 20), ("Failed", 80))}, ""),
         (DRIFT | {"executions": ran(*[("Failed", 20)] * 3)}, "3 retrainings failed in a row"),
+        (DRIFT | {"executions": ran(*[("Failed", 20)] * 3, ("Refused", 20))}, "3 retrainings failed in a row"),
+        (DRIFT | {"executions": ran(*[("Refused", 20)] * 3)}, "no model passed the gates, 3 retrainings in a row"),
+        (
+            DRIFT | {"executions": ran(*[("Refused", 20), ("Failed", 20)] * 2)},
+            "no model passed the gates, 4 retrainings in a row",
+        ),
+        (DRIFT | {"executions": ran(*[("Refused", 20)] * 2, ("Better", 20), ("Refused", 20))}, ""),
+        # On the day of a failure, not on each of the weeks that a back-off lasts
+        (DRIFT | {"executions": ran(*[("Failed", 23)] * 5)}, "5 retrainings failed in a row"),
+        (DRIFT | {"executions": ran(*[("Failed", 24)] * 5)}, ""),
         ({"executions": ran(("Executing", 24))}, ""),
         ({"executions": ran(("Executing", 25))}, "a retraining does not end"),
         ({"spend_usd": 301}, ""),

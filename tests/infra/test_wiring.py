@@ -879,8 +879,13 @@ def the_controller_records_where_it_may_not(doc):
 @fault("roles.action")
 def the_controller_may_not_read_what_a_probe_found(doc):
     doc.statement(
-        "controller", "ReadProbes", lambda statement: statement.update(Resource=[statement["Resource"][0][:-5]])
+        "controller", "ReadVerdicts", lambda statement: statement.update(Resource=[statement["Resource"][0][:-5]])
     )
+
+
+@fault("roles.action")
+def the_controller_may_not_read_why_a_model_was_refused(doc):
+    doc.statement("controller", "ReadVerdicts", lambda statement: statement.update(Resource=statement["Resource"][:1]))
 
 
 @fault("roles.action")

@@ -69,7 +69,7 @@ CONSTANTS = {
     (history, "RECOVERY_EVERY"): ("timedelta(days=3)", "timedelta(days=5)", timedelta(days=5)),
     (history, "MOST_REJECTIONS"): ("MOST_REJECTIONS = 3", "MOST_REJECTIONS = 1", 1),
     (retraining, "LONGEST_BACK_OFF_DAYS"): ("BACK_OFF_DAYS = 28", "BACK_OFF_DAYS = 2", 2),
-    (retraining, "PAGE_AFTER_FAILURES"): ("AFTER_FAILURES = 3", "AFTER_FAILURES = 2", 2),
+    (retraining, "PAGE_AFTER"): ("PAGE_AFTER, NEWS = 3", "PAGE_AFTER, NEWS = 1", 1),
     (rollout, "REPLACED"): ('"live", "replaced"', '"live", "old"', "old"),
 }
 """A constant of the handlers: its text, another one, and the value of that."""

@@ -67,7 +67,7 @@ STATEMENTS = {
     "controller ListNewData": ("03-01T00:00 retraining for schedule", f"03-01T00:00 {CANNOT}"),
     **{
         f"controller {sid}": ("03-02T01:00 retraining for drift", "03-01T00:25 page shop dev: the controller is blind")
-        for sid in ("ListProbes", "ReadProbes")
+        for sid in ("ListVerdicts", "ReadVerdicts")
     },
     **{f"controller {sid}": ("", page("03-01T00:01", "controller.errors")) for sid in ("Record", "Metrics")},
     **{

@@ -6,7 +6,7 @@ import uuid
 from dataclasses import replace
 from datetime import timedelta
 
-from handlers import aws, cleanup, controller, deployer, history, probes, retraining, rollout
+from handlers import aws, cleanup, controller, deployer, history, reports, retraining, rollout
 
 MUTANTS = {}
 real_due = retraining._due
@@ -51,7 +51,7 @@ def has_no_cool_down(patch):
 
 @mutant("cool_down_and_back_off_kept")
 def does_not_back_off(patch):
-    patch.setattr(history, "failures", lambda _executions: 0)
+    patch.setattr(history, "failed", lambda _executions: [])
 
 
 @mutant("drift_is_answered")
@@ -62,12 +62,12 @@ def backs_off_twice_as_long(patch):
 
 @mutant("rejections_are_backed_off")
 def takes_a_rejection_for_a_new_model(patch):
-    patch.setattr(controller, "with_probes", lambda executions, _bucket: tuple(executions))
+    patch.setattr(controller, "with_reports", lambda executions, _bucket: tuple(executions))
 
 
 @mutant("rejections_are_backed_off")
 def forgets_rejections_beyond_the_newest(patch):
-    patch.setattr(probes, "MOST_REPORTS", 1)
+    patch.setattr(reports, "MOST_REPORTS", 1)
 
 
 @mutant("the_stated_reason_is_true")

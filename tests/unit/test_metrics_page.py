@@ -24,6 +24,7 @@ PAGE = ROOT / "docs" / "metrics.md"
 NAMES = Names(project="PROJECT", stack="STACK", partition="aws", account="0" * 12, region="eu-west-1")
 HANDLERS = {
     "ControllerHeartbeat": "the controller decided; 1 a wake-up",
+    "FailedRetrainings": "how many of the last retrainings failed in a row by a fault; a refusal by the gates is none",
     "Retrainings": "1 where the wake-up started a retraining, else 0",
     "SpendUsd": "what the stack has cost this month, as its budget knows it; absent where that cannot be read",
     "BudgetUsd": "`budget.monthly_usd` of the contract",

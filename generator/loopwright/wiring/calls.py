@@ -28,8 +28,8 @@ class Call:
     line: int
     given: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By argument, the environment variables that its value may begin with; none where that cannot be told."""
-    texts: Mapping[str, str] = field(default_factory=dict)
-    """By argument, a text that begins with words of its own; `x` stands for each value in it."""
+    texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By argument, the texts it may be that begin with words of their own; `x` stands for each value in them."""
     written: frozenset[str] = frozenset()
     """The names of its arguments."""
 
@@ -55,7 +55,9 @@ def calls(module: str, trees: Mapping[str, ast.Module]) -> Iterator[Call]:
                 module=module,
                 line=node.lineno,
                 given={name: tuple(origins.of(function, value)) for name, value in arguments.items()},
-                texts=dict(_texts(function, arguments)),
+                texts={
+                    name: texts for name, value in arguments.items() if (texts := tuple(origins.texts(function, value)))
+                },
                 written=frozenset(arguments),
             )
 
@@ -107,15 +109,6 @@ def _arguments(function: ast.FunctionDef, call: ast.Call | None) -> Iterator[tup
                     yield str(key.value), item
 
 
-def _texts(function: ast.FunctionDef, arguments: Mapping[str, ast.expr]) -> Iterator[tuple[str, str]]:
-    """Yield the arguments that are texts which begin with words of their own."""
-    assigned = dict(_assignments(function))
-    for name, given in arguments.items():
-        value = assigned.get(given.id) if isinstance(given, ast.Name) else given
-        if isinstance(value, ast.JoinedStr) and isinstance(value.values[0], ast.Constant):
-            yield name, "".join(str(part.value) if isinstance(part, ast.Constant) else "x" for part in value.values)
-
-
 def _assignments(function: ast.FunctionDef) -> Iterator[tuple[str, ast.expr]]:
     for node in ast.walk(function):
         if isinstance(node, ast.Assign):
@@ -147,13 +140,23 @@ class _Origins:
             value = next((part.value for part in value.values if isinstance(part, ast.FormattedValue)), value)
         if isinstance(value, ast.Attribute):
             yield from sorted(next((known[value.attr] for known in self._attributes if value.attr in known), ()))
-        if isinstance(value, ast.Name):
-            for name, assigned in _assignments(function):
-                if name == value.id:
-                    yield from self.of(function, assigned, depth + 1)
-            yield from self._from_callers(function, value.id, depth + 1)
+        for place, found in self._stands_for(function, value):
+            yield from self.of(place, found, depth + 1)
 
-    def _from_callers(self, function: ast.FunctionDef, parameter: str, depth: int) -> Iterator[str]:
+    def texts(self, function: ast.FunctionDef, value: ast.expr, depth: int = 0) -> Iterator[str]:
+        """Yield the texts that a value may be, if they begin with words of their own."""
+        if isinstance(value, ast.JoinedStr) and isinstance(value.values[0], ast.Constant):
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "x" for part in value.values)
+        for place, found in self._stands_for(function, value) if depth < DEEPEST else ():
+            yield from self.texts(place, found, depth + 1)
+
+    def _stands_for(self, function: ast.FunctionDef, value: ast.expr) -> Iterator[tuple[ast.FunctionDef, ast.expr]]:
+        """Yield what a name is assigned, or handed as a parameter, and in which function."""
+        if isinstance(value, ast.Name):
+            yield from ((function, assigned) for name, assigned in _assignments(function) if name == value.id)
+            yield from self._from_callers(function, value.id)
+
+    def _from_callers(self, function: ast.FunctionDef, parameter: str) -> Iterator[tuple[ast.FunctionDef, ast.expr]]:
         names = [each.arg for each in function.args.args]
         if parameter not in names:
             return
@@ -163,7 +166,7 @@ class _Origins:
             for caller in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
                 for node in ast.walk(caller):
                     if isinstance(node, ast.Call) and _called(node) == function.name and index < len(node.args):
-                        yield from self.of(caller, node.args[index], depth)
+                        yield caller, node.args[index]
 
 
 def _constructed(tree: ast.Module) -> dict[str, set[str]]:

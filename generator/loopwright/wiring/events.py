@@ -76,7 +76,7 @@ def _compared(stack: Stack, sample: Sample, hit: list[Rule]) -> Iterator[Finding
             path="eventPattern" if hit else "",
             what=f"the {word} is not woken when {sample.told}",
             because=f"no rule with the {word} as its target matches this event of the kind {kind!r}",
-            attempt="mend the pattern or its target in infra/mlops/triggers.py",
+            attempt="mend the pattern in infra/mlops/patterns.py or its target in infra/mlops/triggers.py",
             note=not sample.needed,
         )
         yield finding

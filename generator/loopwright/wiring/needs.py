@@ -94,7 +94,7 @@ def _stored(action: str, kind: str, call: Call, given: Mapping[str, str]) -> Ite
     buckets = [given[name] for name in call.given.get(BUCKET, ()) if name in given] or ["-"]
     key = KEY.get(call.method, "Key")
     if key in call.texts:
-        corners = [call.texts[key]]
+        corners = list(call.texts[key])
     else:
         corners = [f"{given[name]}x" for name in call.given.get(key, ()) if name in given]
     for bucket in dict.fromkeys(buckets):

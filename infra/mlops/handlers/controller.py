@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
-from . import aws
+from . import aws, history
 from .history import reason_of
-from .probes import latest, with_probes
+from .reports import latest, with_reports
 from .retraining import REASONS, Decision, Execution, Policy, State, decide, token
 from .variables import SettingsError, Variables
 
@@ -145,7 +145,7 @@ def _read_executions(settings: Settings) -> dict[str, tuple[Execution, ...]]:
         for each in found
     )
     ordered = sorted(executions, key=lambda each: each.started, reverse=True)
-    return {"executions": with_probes(ordered, settings.teller.bucket)}
+    return {"executions": with_reports(ordered, settings.teller.bucket)}
 
 
 def _read_spend(settings: Settings) -> dict[str, float]:
@@ -258,6 +258,8 @@ def handler(event: Any, context: Any) -> Any:
             "BudgetUsd": known.policy.monthly_usd,
             "ControllerHeartbeat": 1,
         }
+        if state.executions or not state.unreadable:
+            metrics["FailedRetrainings"] = float(history.broken(state.executions))
         if state.spend_usd is not None:
             metrics["SpendUsd"] = state.spend_usd
         if probe and probe.gain is not None:

@@ -47,6 +47,13 @@ class Execution:
     """Why the controller started it; unknown: it was somebody else."""
     probe: Probe | None = None
     """None: it left no report, which counts as gone on."""
+    refused: bool = False
+    """Whether it ended because the gates refused its model."""
+
+    @property
+    def name(self) -> str:
+        """The name that SageMaker gave it."""
+        return self.arn.rpartition("/")[2]
 
     @property
     def rejected(self) -> bool:
@@ -69,9 +76,14 @@ def _ended(executions: Sequence[Execution]) -> list[Execution]:
     return [each for each in executions if each.status not in IN_FLIGHT | {STOPPED}]
 
 
-def failures(executions: Sequence[Execution]) -> int:
-    """Return how many of the last failed in a row."""
-    return len(list(takewhile(lambda each: each.status in FAILED, _ended(executions))))
+def failed(executions: Sequence[Execution]) -> list[Execution]:
+    """Return the last in a row that failed; where the gates refused a model, too."""
+    return list(takewhile(lambda each: each.status in FAILED, _ended(executions)))
+
+
+def broken(executions: Sequence[Execution]) -> int:
+    """Return how many of the last in a row failed by a fault: the gates refused none of them."""
+    return len(list(takewhile(lambda each: not each.refused, failed(executions))))
 
 
 def fruitless(executions: Sequence[Execution]) -> list[Execution]:

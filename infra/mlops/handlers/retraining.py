@@ -15,7 +15,7 @@ from . import history
 from .history import FAILED, IN_FLIGHT, STOPPED, SUCCEEDED, Execution, Probe
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["REASONS", "Decision", "Execution", "Policy", "Probe", "State", "decide", "token"]
 
@@ -25,7 +25,7 @@ MOST_DOUBLINGS = 10
 DRIFT_AGAIN_DAYS = 7
 """So long a new model is waited for to show whether the drift that it was made for is over; longer where the schedule
 is: a traffic of once a week, or none, says nothing before."""
-PAGE_AFTER_FAILURES = 3
+PAGE_AFTER, NEWS = 3, timedelta(days=1)
 REASONS = ("quality", "recovery", "drift", "new-data", "schedule", "age", "manual")
 """Why a retraining starts, the strongest first."""
 
@@ -100,7 +100,7 @@ def decide(state: State, policy: Policy, now: datetime) -> Decision:
     if not ripe:
         until = min(asked.values())
         settles = asked.get("drift") == until == _settled(state, policy, now)
-        return replace(_settling(until) if settles else _waiting(state, until), wanted=wanted)
+        return replace(_settling(until) if settles else _waiting(state, until, now), wanted=wanted)
     return Decision(start=True, reason=ripe[0], explanation=f"retrain, because of {', '.join(ripe)}", wanted=wanted)
 
 
@@ -163,14 +163,26 @@ def _settling(until: datetime) -> Decision:
     return _nothing("settling", f"{because}: it waits until {until:%Y-%m-%d %H:%M} UTC")
 
 
-def _waiting(state: State, until: datetime) -> Decision:
-    streak, failures = history.fruitless(state.executions), history.failures(state.executions)
+def _waiting(state: State, until: datetime, now: datetime) -> Decision:
+    streak = history.fruitless(state.executions)
     reason, because = "cool-down", "the last retraining has to show its effect"
     if streak:
         # A model that did not pass its gates is a failure too: the same data would give the same answer.
         reason, because = "back-off", f"the last {len(streak)} retrainings failed or found no better model"
-    page = f"{failures} retrainings failed in a row" if failures >= PAGE_AFTER_FAILURES else ""
-    return _nothing(reason, f"{because}: it waits until {until:%Y-%m-%d %H:%M} UTC", page)
+    return _nothing(reason, f"{because}: it waits until {until:%Y-%m-%d %H:%M} UTC", _hopeless(state.executions, now))
+
+
+def _hopeless(executions: Sequence[Execution], now: datetime) -> str:
+    """Return what a person is told of the last failures, on the day of each: broken, or no model is good enough.
+
+    A back-off lasts for weeks, and to hear each day that it lasts teaches people not to listen.
+    """
+    failed, broken = history.failed(executions), history.broken(executions)
+    if len(failed) < PAGE_AFTER or now - failed[0].started >= NEWS:
+        return ""
+    if broken >= PAGE_AFTER:
+        return f"{broken} retrainings failed in a row"
+    return f"no model passed the gates, {len(failed)} retrainings in a row"
 
 
 def _asked(state: State, policy: Policy, now: datetime) -> dict[str, datetime]:
@@ -182,8 +194,7 @@ def _asked(state: State, policy: Policy, now: datetime) -> dict[str, datetime]:
     """
     streak = history.fruitless(state.executions)
     rejections = sum(each.rejected for each in streak)
-    failures = history.failures(state.executions)
-    steady = _after(state, policy, now, failures - 1)
+    steady = _after(state, policy, now, len(history.failed(state.executions)) - 1)
     slowed = _after(state, policy, now, rejections + max(len(streak) - rejections - 1, 0))
     spaced = max([steady, *(each.started + history.RECOVERY_EVERY for each in state.executions[:1])])
     # Measured from the last look: what a failed retraining was to answer is still asked.

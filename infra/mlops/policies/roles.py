@@ -113,7 +113,7 @@ def controller(names: Names, *, data_prefix: str, record_prefix: str) -> Documen
         ),
         *_list(names, "data", "NewData", f"{data_prefix}*"),
         # Listed too: of an object that is not there, S3 says to others only that access is denied.
-        *_read(names, "artifacts", "Probes", "runs/*/probe/reports/probe.json"),
+        *_read(names, "artifacts", "Verdicts", "runs/*/probe/reports/probe.json", "runs/*/gates/reports/gates.json"),
         *_record(names, record_prefix),
         _publish(names.namespace),
         allow("Tell", ["sns:Publish"], names.arn("sns", names.of("alerts"))),

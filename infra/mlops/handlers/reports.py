@@ -1,26 +1,28 @@
-"""What the probes of past executions found, as the training pipeline left it in the artifacts bucket."""
+"""What the probes and the gates of past executions found, as the training pipeline left it in the artifacts bucket."""
 
 from __future__ import annotations
 
 import json
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import aws
-from .history import SUCCEEDED, Execution, Probe
+from .history import FAILED, SUCCEEDED, Execution, Probe
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+Found = TypeVar("Found")
 
 MOST_REPORTS = 10
 MOST_BYTES = 1024**2
 
 
-def with_probes(executions: Sequence[Execution], bucket: str) -> tuple[Execution, ...]:
-    """Return executions with what their probes found, as far back as a decision can ask.
+def with_reports(executions: Sequence[Execution], bucket: str) -> tuple[Execution, ...]:
+    """Return executions with what their probes and gates found, as far back as a decision can ask.
 
-    That is until one that went on, and at most ten: no wait is doubled more often.
+    That is until one that made a model, and at most ten of each: no wait is doubled more often.
 
     Args:
         executions: The newest first.
@@ -29,12 +31,15 @@ def with_probes(executions: Sequence[Execution], bucket: str) -> tuple[Execution
     Raises:
         UnreadableError: A report is there and makes no sense.
     """
-    found, left = [], MOST_REPORTS
+    found, probes, gates = [], MOST_REPORTS, MOST_REPORTS
     for each in executions:
         known = each
-        if left and each.status == SUCCEEDED:
-            known = replace(each, probe=_read(each, bucket))
-            left = left - 1 if known.rejected else 0
+        if probes and each.status == SUCCEEDED:
+            known = replace(each, probe=_read(bucket, f"runs/{each.name}/probe/reports/probe.json", _probe))
+            probes, gates = (probes - 1, gates) if known.rejected else (0, 0)
+        elif gates and each.status in FAILED:
+            passed = _read(bucket, f"runs/{each.name}/gates/reports/gates.json", _passed)
+            known, gates = replace(each, refused=passed is False), gates - 1
         found.append(known)
     return tuple(found)
 
@@ -44,18 +49,24 @@ def latest(executions: Sequence[Execution]) -> Probe | None:
     return next((each.probe for each in executions if each.status == SUCCEEDED), None)
 
 
-def _read(execution: Execution, bucket: str) -> Probe | None:
-    s3, name = aws.client("s3"), execution.arn.rpartition("/")[2]
-    key = f"runs/{name}/probe/reports/probe.json"
+def _read(bucket: str, key: str, meaning: Callable[[Mapping[str, Any]], Found]) -> Found | None:
+    """Return what a report means; None where there is none."""
+    s3 = aws.client("s3")
     # Listed first: to a role that may not list the whole bucket, S3 says of a missing object that access is denied.
     listed = s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("Contents", ())
     if key not in (each["Key"] for each in listed):
         return None
     text = b"".join(s3.get_object(Bucket=bucket, Key=key)["Body"].iter_chunks(MOST_BYTES))
     try:
-        return _probe(json.loads(text))
+        return meaning(json.loads(text))
     except (LookupError, TypeError, ValueError, RecursionError) as error:
-        raise aws.UnreadableError(f"{key} is no report of a probe: {error}") from error
+        raise aws.UnreadableError(f"{key} makes no sense: {error}") from error
+
+
+def _passed(report: Mapping[str, Any]) -> bool:
+    if not isinstance(report["passed"], bool):
+        raise TypeError("passed is neither true nor false")
+    return report["passed"]
 
 
 def _probe(report: Mapping[str, Any]) -> Probe:

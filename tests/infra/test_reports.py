@@ -1,4 +1,4 @@
-"""What the controller reads of probes, and what follows: as much as a decision can ask, and nothing that is odd."""
+"""What the controller reads of probes and gates, and what follows: as much as a decision can ask, and nothing odd."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from fakes import START, refused
-from handlers.probes import MOST_REPORTS
+from handlers.reports import MOST_REPORTS
 from wakeups import lines, retraining_world
 from wakeups import wake_controller as wake
 
@@ -60,6 +60,51 @@ def test_at_most_ten_reports_are_read(world):
     assert len(read(world)) == MOST_REPORTS
 
 
+def ended_by(world, *verdicts):
+    """Add executions that failed, the oldest first: whether all gates passed, or None where they never judged."""
+    for days, passed in zip(range(len(verdicts), 0, -1), verdicts, strict=True):
+        arn = world.execution("Failed", "drift", days=days)
+        if passed is not None:
+            world.store(f"artifacts/runs/{arn.rpartition('/')[2]}/gates/reports/gates.json", told(passed))
+
+
+def told(passed):
+    return json.dumps({"passed": passed, "reason": "metric: f1 0.3", "gates": []}).encode()
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "failed"),
+    [
+        ((None,), 1),
+        ((False,), 0),
+        # It was to be registered, and that failed
+        ((True,), 1),
+        ((None, False), 0),
+        ((False, None, True), 2),
+    ],
+)
+def test_a_model_that_the_gates_refused_is_no_fault(world, verdicts, failed):
+    ended_by(world, *verdicts)
+    executions = wake()["state"]["executions"]
+    assert [each["refused"] for each in executions[: len(verdicts)]] == [said is False for said in verdicts[::-1]]
+    assert world.metrics["FailedRetrainings"] == failed
+
+
+def test_verdicts_are_read_since_the_last_model(world):
+    ended_by(world, False, False)
+    world.probed(world.execution("Succeeded", days=0.9), go=True)
+    world.store("artifacts/runs/e00000000003/gates/reports/gates.json", told(passed=False))
+    world.execution("Failed", days=0.5)
+    wake()
+    assert read(world) == ["e00000000003", "e00000000002"]
+
+
+def test_at_most_ten_verdicts_are_read(world):
+    ended_by(world, *[False] * 20)
+    wake()
+    assert len(read(world)) == MOST_REPORTS
+
+
 def test_no_report_counts_as_gone_on(world):
     names = lived(world, (20, False), (8, None))
     world.objects[f"artifacts/runs/{names[1]}/probe/reports/probe.json.part"] = {"Body": b"{"}
@@ -95,7 +140,15 @@ def test_a_report_that_makes_no_sense_starts_nothing_and_is_told(world, content)
     world.store(world.probed(arn, go=True), content)
     told = wake()
     assert (told["reason"], told["page"]) == ("unreadable", "the controller is blind")
-    assert "probe.json is no report of a probe" in told["explanation"]
+    assert "probe.json makes no sense" in told["explanation"]
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", told("no"), told(None)])
+def test_a_verdict_that_makes_no_sense_starts_nothing_and_is_told(world, content):
+    arn = world.execution("Failed", days=8)
+    world.store(f"artifacts/runs/{arn.rpartition('/')[2]}/gates/reports/gates.json", content)
+    assert "gates.json makes no sense" in wake()["explanation"]
+    assert "FailedRetrainings" not in world.metrics
 
 
 def test_a_report_that_may_not_be_read_starts_nothing(world):
