@@ -6,16 +6,17 @@ import subprocess
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, ClassVar
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 from loopwright.errors import LoopwrightError
 from loopwright.graph.load import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+    from contextlib import AbstractContextManager
 
-__all__ = ["Programs"]
+__all__ = ["Programs", "ended"]
 
 GRACE = 20
 """Seconds that the project's program has to stop."""
@@ -58,10 +59,21 @@ class Programs:
                 yield iter(process.stdout)
                 process.wait()
             finally:
-                _end(process)
+                ended(process)
             said.seek(0)
             if process.returncode:
                 raise self._failed(said.read())
+
+    def inside(self, package: Path, stdin: IO[str]) -> AbstractContextManager[Iterator[str]]:
+        """Run ``package/run.py`` as if it were the project's, and yield the lines that it prints.
+
+        Raises:
+            LoopwrightError: It failed; the project says why.
+        """
+        # -B: what only looks leaves nothing behind.
+        return self.started(
+            "-B", str(Path(__file__).with_name("inside.py")), str(package), str(self.folder), stdin=stdin
+        )
 
     def _start(self, words: tuple[str, ...], stdin: IO[str] | None, said: IO[str]) -> subprocess.Popen[str]:
         try:
@@ -98,8 +110,10 @@ class Programs:
         )
 
 
-def _end(process: subprocess.Popen[str]) -> None:
-    """Ask the program to stop, and stop it where it does not; its workers end with it."""
+def ended(process: subprocess.Popen[Any]) -> None:
+    """Ask a program to stop, and stop it where it does not; its workers end with it."""
+    if process.stdin:
+        process.stdin.close()
     if process.poll() is None:
         process.terminate()
         try:
@@ -107,5 +121,6 @@ def _end(process: subprocess.Popen[str]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-    if process.stdout:
-        process.stdout.close()
+    for pipe in (process.stdout, process.stderr):
+        if pipe:
+            pipe.close()

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from loopwright.rehearsal.project.environment import PROGRAMS, ended
+from loopwright.programs import ended
+from loopwright.rehearsal.project.environment import PROGRAMS
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks and watches as only Linux can")
 

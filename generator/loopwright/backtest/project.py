@@ -69,8 +69,7 @@ class Project(Programs):
         with tempfile.TemporaryFile("w+", encoding="utf-8") as stdin:
             stdin.write(request)
             stdin.seek(0)
-            script = str(Path(__file__).with_name("replay.py"))
-            with self.started(script, str(self.folder), stdin=stdin) as lines:
+            with self.inside(Path(__file__).with_name("play"), stdin) as lines:
                 done = json.loads("".join(lines))
         return [
             Played(

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from loopwright.rehearsal.aws.alarms import State
     from loopwright.rehearsal.aws.clock import Clock
     from loopwright.rehearsal.aws.executions import Execution
-    from loopwright.rehearsal.aws.faults import Faults
     from loopwright.rehearsal.aws.retrying import Event
     from loopwright.wiring.stack import Stack
 
@@ -75,20 +74,17 @@ class Cloud:
         root: The folder of the buckets.
         outside: What happens in the stack's own code, and who watches.
         seed: Fixes what AWS leaves to chance.
-        faults: What happens to events on the way.
 
     Raises:
         UnknownError: The stack has something that is not emulated.
     """
 
-    def __init__(
-        self, stack: Stack, clock: Clock, root: Path, outside: Outside, *, seed: int = 0, faults: Faults | None = None
-    ) -> None:
+    def __init__(self, stack: Stack, clock: Clock, root: Path, outside: Outside, *, seed: int = 0) -> None:
         self.stack, self.clock, self._outside = stack, clock, outside
         self.metrics = Metrics()
         self.filters = Filters((Filter.of(stack.inputs(node)) for node in stack.of("log-filter")), self.metrics)
         self.queues = Queues(stack, clock, self.metrics)
-        self.bus = Bus(stack, clock, self._deliver, self.queues, seed=seed, faults=faults, metrics=self.metrics)
+        self.bus = Bus(stack, clock, self._deliver, self.queues, seed=seed, metrics=self.metrics)
         self.store = Store(root, clock, account=ACCOUNT_ID, region=stack.region, notify=self._emit)
         self.topics = Topics(stack, clock)
         alarms = [Alarm.of(stack.inputs(node)) for node in stack.of("alarm")]

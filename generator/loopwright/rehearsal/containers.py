@@ -12,7 +12,7 @@ from http.client import BadStatusLine, HTTPConnection, HTTPResponse
 from typing import TYPE_CHECKING, Any
 
 from loopwright.errors import LoopwrightError
-from loopwright.rehearsal.project.environment import ended
+from loopwright.programs import ended
 
 if TYPE_CHECKING:
     import subprocess

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from loopwright.errors import LoopwrightError
+from loopwright.programs import ended
 from loopwright.rehearsal.project.answering import Answering
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import TracebackType
 
-__all__ = ["PROGRAMS", "Environment", "ended"]
+__all__ = ["PROGRAMS", "Environment"]
 
 PROGRAMS = Path(__file__).with_name("programs")
 """What the project's python runs of ours."""
@@ -28,7 +29,6 @@ LIBRARIES = (
 """What the jobs and the server of the template import; of a project that has others, those are imported each time. The
 last two define things, and do nothing."""
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
-GRACE = 10
 
 
 class Environment:
@@ -125,22 +125,6 @@ class Environment:
                 because=lines[-1] if lines else "its python ended without a word",
                 attempt="run `make setup` in the project",
             )
-
-
-def ended(process: subprocess.Popen[Any]) -> None:
-    """End a process: asked first, then made to."""
-    if process.stdin:
-        process.stdin.close()
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(GRACE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-    for pipe in (process.stdout, process.stderr):
-        if pipe:
-            pipe.close()
 
 
 def _quoted(word: str) -> str:

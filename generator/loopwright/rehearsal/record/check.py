@@ -113,12 +113,8 @@ def _verified(file: Path) -> tuple[chain.Line, chain.Line, dict[str, int]]:
 
 def _decided(project: Path, file: Path, python: Path) -> list[dict[str, Any]]:
     """Return what `anew/run.py` answers."""
-    # -B: what only looks leaves nothing behind.
-    words = ("-B", str(Path(__file__).with_name("replay.py")), str(project))
-    with (
-        file.open(encoding="ascii") as stdin,
-        _Programs(folder=project, python=python).started(*words, stdin=stdin) as said,
-    ):
+    programs = _Programs(folder=project, python=python)
+    with file.open(encoding="ascii") as stdin, programs.inside(Path(__file__).with_name("anew"), stdin) as said:
         return [json.loads(line) for line in said]
 
 

@@ -35,20 +35,13 @@ class _Canary:
 
     def arrange(self, rehearsal: Rehearsal, stretch: Stretch) -> None:
         """Let the new fleet go wrong, and a person approve a version."""
-        hooks, original = rehearsal.asked.hooks, rehearsal.asked.hooks.answer
 
         def answered(asked: Answered) -> Answered:
             pending = rehearsal.cloud.endpoints.endpoint(rehearsal.places.endpoint).pending
             new = pending is not None and pending.fleet.config == asked.config
             return self.wrong(rehearsal, asked) if new else asked
 
-        break_during(
-            rehearsal,
-            self,
-            stretch,
-            lambda: setattr(hooks, "answer", answered),
-            lambda: setattr(hooks, "answer", original),
-        )
+        break_during(rehearsal, self, stretch, answer=answered)
         rehearsal.cloud.clock.at(stretch.begins + timedelta(hours=1), lambda: approve_copy(rehearsal))
 
     def promises(self, rehearsal: Rehearsal, stretch: Stretch) -> Iterator[Promise]:

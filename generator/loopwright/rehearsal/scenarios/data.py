@@ -31,7 +31,7 @@ class DataStops:
             return None if what == "requests" else stretch.ends
 
         rehearsal.asked.hooks.arrives = stopped
-        break_during(rehearsal, self, stretch, lambda: None, lambda: None)
+        break_during(rehearsal, self, stretch)
 
     def promises(self, rehearsal: Rehearsal, stretch: Stretch) -> Iterator[Promise]:
         """Yield what holds."""
@@ -64,7 +64,7 @@ class LabelsLate:
             return at + timedelta(days=30) if what in {"labels", "labelled"} and stretch.holds(at) else at
 
         rehearsal.asked.hooks.arrives = late
-        break_during(rehearsal, self, stretch, lambda: None, lambda: None)
+        break_during(rehearsal, self, stretch)
 
     def promises(self, rehearsal: Rehearsal, stretch: Stretch) -> Iterator[Promise]:
         """Yield what holds."""

@@ -37,7 +37,7 @@ class RevokedModel:
             if self.version is not None:
                 reject(rehearsal, self.version)
 
-        break_during(rehearsal, self, stretch, revoked, lambda: None)
+        break_during(rehearsal, self, stretch, revoked)
 
     def promises(self, rehearsal: Rehearsal, stretch: Stretch) -> Iterator[Promise]:
         """Yield what holds."""
@@ -70,7 +70,7 @@ class FullBudget:
         def spent() -> None:
             bill.add(rehearsal.cloud.clock.now, "other", bill.budget or 0.0)
 
-        break_during(rehearsal, self, stretch, spent, lambda: None)
+        break_during(rehearsal, self, stretch, spent)
         asked_at(rehearsal, [stretch.begins + DAY, stretch.begins + 5 * DAY, _next_month(stretch) + 2 * DAY])
 
     def promises(self, rehearsal: Rehearsal, stretch: Stretch) -> Iterator[Promise]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,19 +46,35 @@ def break_during(
     rehearsal: Rehearsal,
     scenario: Scenario,
     stretch: Stretch,
-    broken: Callable[[], None],
-    mended: Callable[[], None],
+    broken: Callable[[], None] = lambda: None,
+    mended: Callable[[], None] = lambda: None,
     *,
     lasts: timedelta | None = None,
+    **hooks: Callable[..., Any],
 ) -> None:
-    """Plan both ends of a fault, and that the record tells of them."""
-    clock, chronicle = rehearsal.cloud.clock, rehearsal.chronicle
+    """Plan both ends of a fault, and that the record tells of them.
+
+    Args:
+        rehearsal: What is broken.
+        scenario: The fault.
+        stretch: It begins and ends with this.
+        broken: Done at the beginning.
+        mended: Done at the end.
+        lasts: Ends it before the stretch does.
+        hooks: The rehearsal's hooks that are others meanwhile.
+    """
+    clock, chronicle, known = rehearsal.cloud.clock, rehearsal.chronicle, rehearsal.asked.hooks
+    usual = {name: getattr(known, name) for name in hooks}
 
     def begin() -> None:
         chronicle.fault(scenario.name, scenario.what)
+        for name, hook in hooks.items():
+            setattr(known, name, hook)
         broken()
 
     def end() -> None:
+        for name, hook in usual.items():
+            setattr(known, name, hook)
         mended()
         chronicle.fault(scenario.name, f"mended: {scenario.what}", mended=True)
 

@@ -30,8 +30,6 @@ class TrainingFails:
 
     def arrange(self, rehearsal: Rehearsal, stretch: Stretch) -> None:
         """Let the container of the training step be told what it does not know, three times at a person's wish."""
-        hooks = rehearsal.asked.hooks
-        original = hooks.definition
 
         def broken(name: str, definition: dict[str, Any]) -> None:
             if name == rehearsal.places.training:
@@ -39,13 +37,7 @@ class TrainingFails:
                     if each.step["Type"] == "Training":
                         each.step["Arguments"]["AlgorithmSpecification"]["ContainerArguments"] = ["no-such-stage"]
 
-        break_during(
-            rehearsal,
-            self,
-            stretch,
-            lambda: setattr(hooks, "definition", broken),
-            lambda: setattr(hooks, "definition", original),
-        )
+        break_during(rehearsal, self, stretch, definition=broken)
         days = (DAY / 24, 2 * DAY, 4 * DAY, 8 * DAY)
         asked_at(rehearsal, [stretch.begins + each for each in days] + [stretch.ends + DAY])
 
@@ -70,18 +62,13 @@ class PoisonedRows:
 
     def arrange(self, rehearsal: Rehearsal, stretch: Stretch) -> None:
         """Turn the labels in each file that lands, and mend all of them at the end; a person asks for retrainings."""
-        hooks, target = rehearsal.asked.hooks, str(rehearsal.stack.agreed("target"))
-        original = hooks.lands
+        target = str(rehearsal.stack.agreed("target"))
 
         def poisoned(what: str, path: Path) -> None:
             if what == "labelled":
                 turned(path, target)
 
-        def mended() -> None:
-            hooks.lands = original
-            rehearsal.traffic.again("labelled")
-
-        break_during(rehearsal, self, stretch, lambda: setattr(hooks, "lands", poisoned), mended)
+        break_during(rehearsal, self, stretch, mended=lambda: rehearsal.traffic.again("labelled"), lands=poisoned)
         length = stretch.ends - stretch.begins
         asked_at(rehearsal, [*(stretch.begins + share * length for share in (0.6, 0.8, 0.95)), stretch.ends + DAY])
 
@@ -109,8 +96,6 @@ class ChallengerWorse:
 
     def arrange(self, rehearsal: Rehearsal, stretch: Stretch) -> None:
         """Let training stop after its first round; a person asks for a retraining, so that no probe is in the way."""
-        hooks = rehearsal.asked.hooks
-        original = hooks.definition
 
         def worse(name: str, definition: dict[str, Any]) -> None:
             if name == rehearsal.places.training:
@@ -118,13 +103,7 @@ class ChallengerWorse:
                     if each.step["Type"] == "Training":
                         each.step["Arguments"].setdefault("HyperParameters", {}).update(WORSE)
 
-        break_during(
-            rehearsal,
-            self,
-            stretch,
-            lambda: setattr(hooks, "definition", worse),
-            lambda: setattr(hooks, "definition", original),
-        )
+        break_during(rehearsal, self, stretch, definition=worse)
         asked_at(rehearsal, [stretch.begins + DAY / 24, stretch.begins + 4 * DAY, stretch.ends + DAY])
 
     def promises(self, rehearsal: Rehearsal, stretch: Stretch) -> Iterator[Promise]:

@@ -76,19 +76,11 @@ class Throttled:
 
     def arrange(self, rehearsal: Rehearsal, stretch: Stretch) -> None:
         """Refuse every call for some hours; a person asks for a retraining meanwhile, and afterwards."""
-        hooks, original = rehearsal.asked.hooks, rehearsal.asked.hooks.refused
 
         def throttled(service: str, name: str) -> ClientError | None:  # noqa: ARG001 - all of them
             return refused(name, "ThrottlingException", "Rate exceeded")
 
-        break_during(
-            rehearsal,
-            self,
-            stretch,
-            lambda: setattr(hooks, "refused", throttled),
-            lambda: setattr(hooks, "refused", original),
-            lasts=6 * HOUR,
-        )
+        break_during(rehearsal, self, stretch, lasts=6 * HOUR, refused=throttled)
         asked_at(rehearsal, [stretch.begins + HOUR, stretch.begins + 8 * HOUR])
 
     def promises(self, rehearsal: Rehearsal, stretch: Stretch) -> Iterator[Promise]:

@@ -1,4 +1,4 @@
-"""Run `anew/run.py` in a project: ``PYTHON replay.py PROJECT_DIR`` with a record on stdin.
+"""Run a package of ours in a project: ``PYTHON inside.py PACKAGE PROJECT`` with what ``run.py`` reads on stdin.
 
 The project's own python runs this file, so it imports nothing of Loopwright.
 """
@@ -9,12 +9,12 @@ import importlib.util
 import sys
 from pathlib import Path
 
-_NAME = "loopwright_anew"
+_NAME = "loopwright_inside"
 """A name that no module of a project has."""
 
 
 def _main() -> int:
-    project, folder = Path(sys.argv[1]), Path(__file__).with_name("anew")
+    folder, project = map(Path, sys.argv[1:])
     sys.path[:0] = [str(project), str(project / "infra")]
     spec = importlib.util.spec_from_file_location(
         _NAME, folder / "__init__.py", submodule_search_locations=[str(folder)]
