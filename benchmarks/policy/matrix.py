@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from ml.model import Floats
     from policy.streams import Stream
 
-WINDOWS = (30, 60, 120)
-"""`retraining.windows_days` of a new repository whose labels come at once."""
 SETTINGS = Settings(seed=1, rounds=60, patience=1, learning_rate=0.1, num_leaves=15, min_rows_in_leaf=20, threads=1)
 HELD_OUT = 0.15
 """The share of its days that a model's baseline is measured on (`validation_share` in params.yaml)."""

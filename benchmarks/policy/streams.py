@@ -24,6 +24,8 @@ DAYS, ROWS_A_DAY = 200, 200
 """Of a made stream."""
 CHANGE, RAMP, PERIOD, FIRST_FLIP = 130, 50, 60, 80
 """Of a made stream, in days: when it drifts, how long gradual drift takes, and when recurring drift changes sides."""
+SHORTEST = 30
+"""Days of the shortest window of a new repository whose labels come soon."""
 KINDS = ("iid", "wobble", "seasonal", "harmless", "abrupt", "gradual", "recurring")
 QUIET = KINDS[:4]
 """Nothing that a model must learn changes in these."""
@@ -52,6 +54,12 @@ class Stream:
     def days(self) -> int:
         """How many days there are."""
         return len(self.starts) - 1
+
+    @property
+    def windows(self) -> tuple[int, ...]:
+        """`retraining.windows_days` of a new repository: the shortest is twice the delay or more."""
+        shortest = max(SHORTEST, 2 * self.delay)
+        return shortest, 2 * shortest, 4 * shortest
 
     @property
     def middle(self) -> int:

@@ -13,10 +13,10 @@ from loopwright.backtest.play.plan import interval, optimum, staleness
 from loopwright.backtest.play.schedules import Every, Never
 from mlops.handlers.retraining import Policy as Rules
 from policy import shifts
-from policy.matrix import WINDOWS, Matrix
+from policy.matrix import Matrix
 from policy.peers import AdwinAlarm, Alarmed
 from policy.shifts import Edge, Shift
-from policy.streams import BEGIN
+from policy.streams import BEGIN, SHORTEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,7 +41,7 @@ SHARE = 28
 """A gain has to bring back the cost of a retraining in so many days."""
 OURS, SHIPPED, PLANNED = "loop, backtested", "loop, as generated", "every T* days"
 SHORT = "weekly, on 30 days"
-"""The shortest window, whatever the first half says of it: it forgets soonest."""
+"""A short window, whatever the first half says of it: it forgets soonest."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class Plan:
     """What the first half of a stream suggests."""
 
     window: int
-    """Of `WINDOWS`, the one with which a weekly schedule lost least. Whoever trains on one window trains on this."""
+    """With which of the windows a weekly schedule lost least. Whoever trains on one window trains on this."""
     slope: float
     """How much the loss rises with each day of a model's age."""
 
@@ -92,11 +92,11 @@ def studied(make: Callable[[], Stream], cache: Path) -> Result:
     plan = planned(matrix)
     outcomes, optima = [], {}
     for half, span in enumerate(halves(stream), start=1):
-        for name, told, policy in contenders(plan, stream.delay):
+        for name, told, policy in contenders(plan, stream):
             outcomes.append(
                 Outcome(contender=name, half=half, cost=told, played=play(matrix, policy, span, plan.window))
             )
-        windows = (plan.window, *(window for window in WINDOWS if window != plan.window))
+        windows = (plan.window, *(window for window in stream.windows if window != plan.window))
         for name, cost in COSTS.items():
             best = optimum(
                 lambda day, window: matrix.model(day, window).loss.astype(float),
@@ -123,24 +123,24 @@ def planned(matrix: Matrix) -> Plan:
     """Choose what the first half suggests, from labels that had landed by its end."""
     stream = matrix.stream
     known = range(BEGIN, stream.middle - stream.delay + 1)
-    lost = {window: play(matrix, Every(days=7, window=window), known, window).loss for window in WINDOWS}
+    lost = {window: play(matrix, Every(days=7, window=window), known, window).loss for window in stream.windows}
     window = min(lost, key=lambda each: (lost[each], each))
     stale = staleness(lambda day, of: matrix.model(day, of).loss, known, window)
     return Plan(window=window, slope=stale.slope)
 
 
-def contenders(plan: Plan, delay: int) -> Iterator[tuple[str, str | None, Policy]]:
+def contenders(plan: Plan, stream: Stream) -> Iterator[tuple[str, str | None, Policy]]:
     """Yield everybody anew, with the name of the cost that they are told."""
     every, alarmed = partial(Every, window=plan.window), partial(Alarmed, window=plan.window)
     for name, cost in COSTS.items():
-        yield OURS, name, ours(plan.days(cost), cost / SHARE)
+        yield OURS, name, ours(stream.windows, plan.days(cost), cost / SHARE)
         yield PLANNED, name, every(days=plan.days(cost))
-    yield SHIPPED, None, ours(max(SHIPPED_DAYS, delay), "auto")
+    yield SHIPPED, None, ours(stream.windows, max(SHIPPED_DAYS, stream.delay), "auto")
     yield "never", None, Never()
     yield "daily", None, every(days=1)
     yield "weekly", None, every(days=7)
     yield "every 28 days", None, every(days=28)
-    yield SHORT, None, Every(days=7, window=WINDOWS[0])
+    yield SHORT, None, Every(days=7, window=SHORTEST)
     yield "PSI > 0.2, any feature", None, alarmed(alarm=Shift(shifts.psi_any))
     yield "share of drifted features", None, alarmed(alarm=Shift(shifts.drifted_share))
     yield "KS, Bonferroni", None, alarmed(alarm=Shift(shifts.ks_any))
@@ -149,12 +149,12 @@ def contenders(plan: Plan, delay: int) -> Iterator[tuple[str, str | None, Policy
     yield "CUSUM alone", None, alarmed(alarm=_cusum)
 
 
-def ours(schedule_days: int, min_gain: float | Literal["auto"]) -> Loop:
+def ours(windows: tuple[int, ...], schedule_days: int, min_gain: float | Literal["auto"]) -> Loop:
     """Return the loop of a new repository, but for the interval and the gain."""
     rules = Rules(
         schedule_days=schedule_days,
         max_age_days=60,
-        windows_days=WINDOWS,
+        windows_days=windows,
         cooldown_hours=24,
         max_per_month=8,
         monthly_usd=300,
