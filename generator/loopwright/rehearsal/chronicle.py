@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from loopwright.rehearsal.aws import registry, views
 from loopwright.rehearsal.record import verdicts
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CONTRACT", "Chronicle", "Happening", "Retraining", "Rollout", "Version"]
 
-PACKAGE = "SageMaker Model Package State Change"
-ENDPOINT = "SageMaker Endpoint State Change"
 PERSON, CONTRACT = "a person", "the contract"
 
 
@@ -129,9 +128,9 @@ class Chronicle:
 
     def told(self, event: Event) -> None:
         """Take an event that a service sends."""
-        if event["detail-type"] == PACKAGE:
+        if event["detail-type"] == registry.EVENT:
             self._package(event["detail"])
-        elif event["detail-type"] == ENDPOINT and event["detail"]["EndpointName"] == self._places.endpoint:
+        elif event["detail-type"] == views.STATUS and event["detail"]["EndpointName"] == self._places.endpoint:
             self._endpoint(event["detail"]["EndpointStatus"], event["detail"].get("EndpointConfigName", ""))
 
     def changed(self, alarm: Alarm, _old: State, new: State) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -142,7 +143,7 @@ class Cloud:
 
     def _start(self, arn: str, event: Event) -> None:
         """Start a pipeline for Scheduler, which names each attempt anew."""
-        token = f"{arn} {self.clock.now.isoformat()}".encode().hex()[-64:]
+        token = hashlib.sha256(f"{arn} {self.clock.now.isoformat()}".encode()).hexdigest()
         request: dict[str, Any] = {"PipelineName": arn, "ClientRequestToken": token}
         if parameters := event.get("PipelineParameters"):
             request["PipelineParameters"] = parameters
