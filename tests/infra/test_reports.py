@@ -90,9 +90,10 @@ def test_a_model_that_the_gates_refused_is_no_fault(world, verdicts, failed):
     assert world.metrics["FailedRetrainings"] == failed
 
 
-def test_verdicts_are_read_since_the_last_model(world):
+@pytest.mark.parametrize("go", [True, False])
+def test_verdicts_are_read_since_the_last_that_ended_well(world, go):
     ended_by(world, False, False)
-    world.probed(world.execution("Succeeded", days=0.9), go=True)
+    world.probed(world.execution("Succeeded", days=0.9), go=go)
     world.store("artifacts/runs/e00000000003/gates/reports/gates.json", told(passed=False))
     world.execution("Failed", days=0.5)
     wake()

@@ -22,7 +22,8 @@ MOST_BYTES = 1024**2
 def with_reports(executions: Sequence[Execution], bucket: str) -> tuple[Execution, ...]:
     """Return executions with what their probes and gates found, as far back as a decision can ask.
 
-    That is until one that made a model, and at most ten of each: no wait is doubled more often.
+    That is probes until one that went on, gates until an execution that ended well, and at most ten of each: no wait is
+    doubled more often.
 
     Args:
         executions: The newest first.
@@ -36,7 +37,7 @@ def with_reports(executions: Sequence[Execution], bucket: str) -> tuple[Executio
         known = each
         if probes and each.status == SUCCEEDED:
             known = replace(each, probe=_read(bucket, f"runs/{each.name}/probe/reports/probe.json", _probe))
-            probes, gates = (probes - 1, gates) if known.rejected else (0, 0)
+            probes, gates = probes - 1 if known.rejected else 0, 0
         elif gates and each.status in FAILED:
             passed = _read(bucket, f"runs/{each.name}/gates/reports/gates.json", _passed)
             known, gates = replace(each, refused=passed is False), gates - 1
