@@ -29,7 +29,7 @@ def main():
     for day in (SPAN[-1] + 1, *POISON):
         late = np.arange(len(stream.truth)) >= stream.starts[day]
         turned = replace(stream, truth=np.where(late, 1 - stream.truth, stream.truth))
-        policy = ours(7, "auto")
+        policy = ours(stream.windows, 7, "auto")
         done = play(Matrix(stream=turned, kept={}), policy, SPAN, 30)
         executions = policy.executions[::-1]
         found[day] = {
