@@ -11,7 +11,9 @@ It is `loopwright rehearse`, by the command's own functions, with a stopwatch at
     emulation    everything else: the clock, the emulated services, what lands in the buckets
 
 Growth is the second half of the steps over the first, by medians; steps in which a retraining started are told apart,
-because they take many times as long and do not come evenly. The goal: a year of days below 3 minutes, 2 GiB, growth 1.
+because they take many times as long and do not come evenly. The monitor looks back five weeks, so the first weeks are
+cheaper than all others: of a short run that is most of its growth. The goal: a year of days below 3 minutes, 2 GiB,
+growth 1.
 """
 
 from __future__ import annotations
