@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from loopwright.contract.timeline import windows
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
@@ -24,8 +26,6 @@ DAYS, ROWS_A_DAY = 200, 200
 """Of a made stream."""
 CHANGE, RAMP, PERIOD, FIRST_FLIP = 130, 50, 60, 80
 """Of a made stream, in days: when it drifts, how long gradual drift takes, and when recurring drift changes sides."""
-SHORTEST = 30
-"""Days of the shortest window of a new repository whose labels come soon."""
 KINDS = ("iid", "wobble", "seasonal", "harmless", "abrupt", "gradual", "recurring")
 QUIET = KINDS[:4]
 """Nothing that a model must learn changes in these."""
@@ -57,9 +57,8 @@ class Stream:
 
     @property
     def windows(self) -> tuple[int, ...]:
-        """`retraining.windows_days` of a new repository: the shortest is twice the delay or more."""
-        shortest = max(SHORTEST, 2 * self.delay)
-        return shortest, 2 * shortest, 4 * shortest
+        """`retraining.windows_days` of a new repository."""
+        return windows(self.delay)
 
     @property
     def middle(self) -> int:

@@ -11,12 +11,13 @@ from loopwright.backtest.play.days import Model, play
 from loopwright.backtest.play.loop import Loop, chart
 from loopwright.backtest.play.plan import interval, optimum, staleness
 from loopwright.backtest.play.schedules import Every, Never
+from loopwright.contract.timeline import SHORTEST_DAYS
 from mlops.handlers.retraining import Policy as Rules
 from policy import shifts
 from policy.matrix import Matrix
 from policy.peers import AdwinAlarm, Alarmed
 from policy.shifts import Edge, Shift
-from policy.streams import BEGIN, SHORTEST
+from policy.streams import BEGIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -140,7 +141,7 @@ def contenders(plan: Plan, stream: Stream) -> Iterator[tuple[str, str | None, Po
     yield "daily", None, every(days=1)
     yield "weekly", None, every(days=7)
     yield "every 28 days", None, every(days=28)
-    yield SHORT, None, Every(days=7, window=SHORTEST)
+    yield SHORT, None, Every(days=7, window=SHORTEST_DAYS)
     yield "PSI > 0.2, any feature", None, alarmed(alarm=Shift(shifts.psi_any))
     yield "share of drifted features", None, alarmed(alarm=Shift(shifts.drifted_share))
     yield "KS, Bonferroni", None, alarmed(alarm=Shift(shifts.ks_any))

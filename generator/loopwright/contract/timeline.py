@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - like every time in a clean table: UTC, without a zone
 _HOUR, _DAY = 3_600.0, 86_400.0
 _RHYTHMS_OF_AGE = 3
-_SHORTEST_DAYS = 30
+SHORTEST_DAYS = 30
+"""The shortest training window where labels land soon."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,14 +46,19 @@ class Timeline:
         return max(1, math.ceil(_RHYTHMS_OF_AGE * self.rhythm_days))
 
     def windows_days(self, label_delay_days: float) -> tuple[int, ...]:
-        """Return the training windows that the span has room for.
+        """Return the training windows that the span has room for."""
+        fit = tuple(days for days in windows(label_delay_days) if days <= self.span_days)
+        return fit or (max(1, int(self.span_days)),)
 
-        The shortest is twice the delay of the labels or more: the rows of one delay are lost between what a model is
-        tuned on and what judges its rounds.
-        """
-        shortest = max(_SHORTEST_DAYS, math.ceil(2 * label_delay_days))
-        found = (shortest, 2 * shortest, 4 * shortest)
-        return tuple(days for days in found if days <= self.span_days) or (max(1, int(self.span_days)),)
+
+def windows(label_delay_days: float) -> tuple[int, int, int]:
+    """Return the training windows of a new repository, in days.
+
+    The shortest is twice the delay of the labels or more: the rows of one delay are lost between what a model is tuned
+    on and what judges its rounds.
+    """
+    shortest = max(SHORTEST_DAYS, math.ceil(2 * label_delay_days))
+    return shortest, 2 * shortest, 4 * shortest
 
 
 def measure(duck: Session, table: Path, column: str) -> Timeline:
